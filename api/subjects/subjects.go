@@ -14,6 +14,9 @@ func Workload(tenant, agent string) string { return join(tenant, "agent", agent,
 // Presence carries presencev1.PresencePush to routing and to the agent's screens.
 func Presence(tenant, agent string) string { return join(tenant, "agent", agent, "presence") }
 
+// Agent matches all that is pushed about one agent: Workload and Presence. The last token tells them apart.
+func Agent(tenant, agent string) string { return join(tenant, "agent", agent) + ".*" }
+
 // EveryPresence matches the presence of every agent of every tenant.
 func EveryPresence() string { return root + ".*.agent.*.presence" }
 

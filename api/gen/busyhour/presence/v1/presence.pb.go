@@ -215,8 +215,10 @@ type Presence struct {
 	// The screens of the agent; at most 16.
 	Screens []*Screen `protobuf:"bytes,9,rep,name=screens,proto3" json:"screens,omitempty"`
 	// The queues the agent serves, copied from the directory at log-in, to which routing listens.
-	QueueIds      []string               `protobuf:"bytes,10,rep,name=queue_ids,json=queueIds,proto3" json:"queue_ids,omitempty"`
-	At            *timestamppb.Timestamp `protobuf:"bytes,11,opt,name=at,proto3" json:"at,omitempty"`
+	QueueIds []string               `protobuf:"bytes,10,rep,name=queue_ids,json=queueIds,proto3" json:"queue_ids,omitempty"`
+	At       *timestamppb.Timestamp `protobuf:"bytes,11,opt,name=at,proto3" json:"at,omitempty"`
+	// Ids of the latest requests applied, latest last; at most 8. A repeat of one of them changes nothing.
+	RequestIds    []string `protobuf:"bytes,12,rep,name=request_ids,json=requestIds,proto3" json:"request_ids,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -324,6 +326,13 @@ func (x *Presence) GetQueueIds() []string {
 func (x *Presence) GetAt() *timestamppb.Timestamp {
 	if x != nil {
 		return x.At
+	}
+	return nil
+}
+
+func (x *Presence) GetRequestIds() []string {
+	if x != nil {
+		return x.RequestIds
 	}
 	return nil
 }
@@ -964,7 +973,7 @@ var File_busyhour_presence_v1_presence_proto protoreflect.FileDescriptor
 
 const file_busyhour_presence_v1_presence_proto_rawDesc = "" +
 	"\n" +
-	"#busyhour/presence/v1/presence.proto\x12\x14busyhour.presence.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fbusyhour/common/v1/common.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xff\x03\n" +
+	"#busyhour/presence/v1/presence.proto\x12\x14busyhour.presence.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fbusyhour/common/v1/common.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xa0\x04\n" +
 	"\bPresence\x12\x19\n" +
 	"\bagent_id\x18\x01 \x01(\tR\aagentId\x12\x16\n" +
 	"\x06tenant\x18\x02 \x01(\tR\x06tenant\x124\n" +
@@ -979,7 +988,9 @@ const file_busyhour_presence_v1_presence_proto_rawDesc = "" +
 	"\ascreens\x18\t \x03(\v2\x1c.busyhour.presence.v1.ScreenR\ascreens\x12\x1b\n" +
 	"\tqueue_ids\x18\n" +
 	" \x03(\tR\bqueueIds\x12*\n" +
-	"\x02at\x18\v \x01(\v2\x1a.google.protobuf.TimestampR\x02at\"\\\n" +
+	"\x02at\x18\v \x01(\v2\x1a.google.protobuf.TimestampR\x02at\x12\x1f\n" +
+	"\vrequest_ids\x18\f \x03(\tR\n" +
+	"requestIds\"\\\n" +
 	"\x06Screen\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x10\n" +
 	"\x03pod\x18\x02 \x01(\tR\x03pod\x120\n" +
