@@ -1,0 +1,208 @@
+// The messages that the page exchanges with Busyhour, by hand: the frames of the desktop's WebSocket and the queue
+// figures. wire.test.ts holds every description here against api/proto, both ways.
+
+import { flag, list, maybe, message, oneOf, text, textMap, timestamp, uint32, uint64, type Of } from "./schema";
+
+// Fields that the page has no use for. A new field of a .proto must be described below or named here.
+export const unread: Record<string, readonly string[]> = {
+  "busyhour.presence.v1.Presence": ["requestIds"],
+};
+
+const common = "busyhour.common.v1.";
+const presence = "busyhour.presence.v1.";
+const routing = "busyhour.routing.v1.";
+
+export const Revision = message(common + "Revision", { epoch: uint32, n: uint32 });
+export const Refusal = message(common + "Refusal", {
+  reason: text,
+  record: text,
+  revision: maybe(Revision),
+  help: text,
+});
+export const Channel = oneOf(common + "Channel", "CHANNEL_UNSPECIFIED", "CHANNEL_VOICE", "CHANNEL_CHAT");
+
+export const Status = oneOf(
+  presence + "Status",
+  "STATUS_UNSPECIFIED",
+  "STATUS_OFFLINE",
+  "STATUS_AVAILABLE",
+  "STATUS_BUSY",
+  "STATUS_BREAK",
+);
+export const Connection = oneOf(
+  presence + "Connection",
+  "CONNECTION_UNSPECIFIED",
+  "CONNECTION_NONE",
+  "CONNECTION_CONNECTED",
+  "CONNECTION_GRACE",
+);
+export const Screen = message(presence + "Screen", { id: text, pod: text, since: timestamp });
+export const Presence = message(presence + "Presence", {
+  agentId: text,
+  tenant: text,
+  status: Status,
+  reason: text,
+  since: timestamp,
+  connection: Connection,
+  connectionSince: timestamp,
+  deadline: timestamp,
+  screens: list(Screen),
+  queueIds: list(text),
+  at: timestamp,
+});
+
+export const ContactState = oneOf(
+  routing + "ContactState",
+  "CONTACT_STATE_UNSPECIFIED",
+  "CONTACT_STATE_QUEUED",
+  "CONTACT_STATE_OFFERED",
+  "CONTACT_STATE_CONNECTING",
+  "CONTACT_STATE_CONNECTED",
+  "CONTACT_STATE_HELD",
+  "CONTACT_STATE_WRAP_UP",
+  "CONTACT_STATE_COMPLETED",
+  "CONTACT_STATE_ABANDONED",
+  "CONTACT_STATE_OVERFLOWED",
+  "CONTACT_STATE_FAILED",
+  "CONTACT_STATE_LOST",
+);
+export const Card = message(routing + "Card", {
+  contactId: text,
+  state: ContactState,
+  since: timestamp,
+  deadline: timestamp,
+  queueId: text,
+  queueName: text,
+  channel: Channel,
+  from: text,
+  to: text,
+  queuedAt: timestamp,
+  attributes: textMap,
+  revision: Revision,
+  connectedAt: timestamp,
+});
+export const Workload = message(routing + "Workload", {
+  agentId: text,
+  cards: list(Card),
+  idleSince: timestamp,
+  at: timestamp,
+  queueIds: list(text),
+});
+export const Action = oneOf(
+  routing + "ActRequest.Action",
+  "ACTION_UNSPECIFIED",
+  "ACTION_ACCEPT",
+  "ACTION_DECLINE",
+  "ACTION_HOLD",
+  "ACTION_RESUME",
+  "ACTION_END",
+  "ACTION_COMPLETE",
+);
+
+// What the screen sends.
+export const LogIn = message(presence + "LogIn", { tenant: text, agentId: text, screenId: text });
+export const LogOut = message(presence + "LogOut", {});
+export const SetStatus = message(presence + "SetStatus", { status: Status, reason: text });
+export const Act = message(presence + "Act", { contactId: text, action: Action });
+export const Resync = message(presence + "Resync", {});
+export const Pong = message(presence + "Pong", {});
+export const ClientFrame = message(presence + "ClientFrame", {
+  requestId: text,
+  logIn: maybe(LogIn),
+  logOut: maybe(LogOut),
+  setStatus: maybe(SetStatus),
+  act: maybe(Act),
+  resync: maybe(Resync),
+  pong: maybe(Pong),
+});
+
+// What the server sends.
+export const Snapshot = message(presence + "Snapshot", {
+  screenId: text,
+  presence: Presence,
+  presenceRevision: Revision,
+  workload: Workload,
+  workloadRevision: Revision,
+  now: timestamp,
+  verified: flag,
+  agentName: text,
+});
+export const WorkloadChanged = message(presence + "WorkloadChanged", {
+  revision: Revision,
+  previous: Revision,
+  changed: list(Card),
+  removed: list(text),
+});
+export const PresenceChanged = message(presence + "PresenceChanged", {
+  revision: Revision,
+  previous: Revision,
+  presence: Presence,
+});
+export const ServerHeartbeat = message(presence + "ServerHeartbeat", {
+  now: timestamp,
+  workloadRevision: Revision,
+  presenceRevision: Revision,
+  verified: flag,
+});
+export const Done = message(presence + "Done", { requestId: text });
+export const Refused = message(presence + "Refused", { requestId: text, refusal: Refusal, message: text });
+export const Going = message(presence + "Going", { reconnectAfterMs: uint32 });
+export const Verification = message(presence + "Verification", { verified: flag });
+export const ServerFrame = message(presence + "ServerFrame", {
+  snapshot: maybe(Snapshot),
+  workloadChanged: maybe(WorkloadChanged),
+  presenceChanged: maybe(PresenceChanged),
+  heartbeat: maybe(ServerHeartbeat),
+  done: maybe(Done),
+  refused: maybe(Refused),
+  going: maybe(Going),
+  verification: maybe(Verification),
+});
+
+export const QueueFigures = message(routing + "QueueFigures", {
+  queueId: text,
+  name: text,
+  waiting: uint32,
+  oldestWaitMs: uint64,
+  ready: uint32,
+  inHand: uint32,
+  offeredTotal: uint64,
+  answeredTotal: uint64,
+  abandonedTotal: uint64,
+  answeredInTargetTotal: uint64,
+});
+export const GetQueueFiguresRequest = message(routing + "GetQueueFiguresRequest", { tenant: text });
+export const GetQueueFiguresResponse = message(routing + "GetQueueFiguresResponse", {
+  queues: list(QueueFigures),
+  at: timestamp,
+  verified: flag,
+  epoch: uint32,
+});
+
+export type Revision = Of<typeof Revision>;
+export type Refusal = Of<typeof Refusal>;
+export type Status = Of<typeof Status>;
+export type Presence = Of<typeof Presence>;
+export type ContactState = Of<typeof ContactState>;
+export type Card = Of<typeof Card>;
+export type Action = Of<typeof Action>;
+export type LogIn = Of<typeof LogIn>;
+export type SetStatus = Of<typeof SetStatus>;
+export type Act = Of<typeof Act>;
+export type Snapshot = Of<typeof Snapshot>;
+export type WorkloadChanged = Of<typeof WorkloadChanged>;
+export type PresenceChanged = Of<typeof PresenceChanged>;
+export type ServerHeartbeat = Of<typeof ServerHeartbeat>;
+export type Refused = Of<typeof Refused>;
+export type ServerFrame = Of<typeof ServerFrame>;
+export type QueueFigures = Of<typeof QueueFigures>;
+export type Figures = Of<typeof GetQueueFiguresResponse>;
+
+// One arm of a ClientFrame.
+export type Sent =
+  | { logIn: LogIn }
+  | { logOut: Record<string, never> }
+  | { setStatus: SetStatus }
+  | { act: Act }
+  | { resync: Record<string, never> }
+  | { pong: Record<string, never> };
