@@ -2,55 +2,283 @@ package commit
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"sync"
 	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/redis/go-redis/v9"
+	"go.uber.org/zap"
+
+	"github.com/busyhour/busyhour/pkg/eventlog"
 )
 
+// Log is where outbox entries go. done is called once, with nil when every in-sync replica has the message.
+type Log interface {
+	Produce(m eventlog.Message, done func(error))
+}
+
+// Epochs knows which epoch is the newest of a tenant, from the log.
+type Epochs interface {
+	// Newest is the highest epoch seen so far; zero if none.
+	Newest(tenant string) uint32
+	// Confirm returns when everything has been seen that stood in the epoch topic when Confirm was called.
+	Confirm(ctx context.Context) error
+}
+
+// Config says what a store works on.
+type Config struct {
+	Redis    redis.UniversalClient
+	Service  string
+	Tenants  []string
+	Log      Log
+	Epochs   Epochs
+	Logger   *zap.Logger
+	Registry prometheus.Registerer
+}
+
 // Store holds the records of one service.
-type Store struct{}
+type Store struct {
+	redis   redis.UniversalClient
+	service string
+	tenants []string
+	log     *zap.Logger
+	epochs  Epochs
+	metrics *metrics
+
+	gates    map[string]*gate // by tenant; never changed after Open
+	batchers map[string]*batcher
+	outbox   *outboxes
+	confirm  *confirmer
+
+	load, commit, drained, claim script
+
+	mu      sync.Mutex
+	foreign map[string]uint32 // mark key of another service → its epoch, as last read
+	watched []func(tenant string, epoch uint32, open bool)
+}
+
+// Open makes a store. Its tenants are closed until recovery opens them.
+func Open(cfg Config) (*Store, error) {
+	if len(cfg.Tenants) == 0 {
+		return nil, errors.New("open store " + cfg.Service + ": no tenants: set `tenants`")
+	}
+	s := &Store{
+		redis: cfg.Redis, service: cfg.Service, tenants: slices.Clone(cfg.Tenants), log: cfg.Logger, epochs: cfg.Epochs,
+		metrics: newMetrics(cfg.Registry, cfg.Service),
+		gates:   map[string]*gate{}, batchers: map[string]*batcher{}, foreign: map[string]uint32{},
+		load: newScript(loadSource), commit: newScript(commitSource), drained: newScript(drainedSource), claim: newScript(claimSource),
+	}
+	for _, t := range s.tenants {
+		s.gates[t] = newGate()
+		s.batchers[t] = newBatcher(s, t)
+	}
+	s.confirm = newConfirmer(s)
+	s.outbox = newOutboxes(s, cfg.Log)
+	return s, nil
+}
+
+// Service that owns the records.
+func (s *Store) Service() string { return s.service }
+
+// Tenants that this store serves.
+func (s *Store) Tenants() []string { return slices.Clone(s.tenants) }
+
+// Redis is the client, for what is not a record: streams, leases.
+func (s *Store) Redis() redis.UniversalClient { return s.redis }
+
+// Verified reports whether the tenant is open, and its epoch.
+func (s *Store) Verified(tenant string) (epoch uint32, open bool) {
+	if g, ok := s.gates[tenant]; ok {
+		return g.state()
+	}
+	return 0, false
+}
+
+// Changed is closed when the tenant's gate opens or closes the next time.
+func (s *Store) Changed(tenant string) <-chan struct{} { return s.gates[tenant].changed() }
+
+// OnGate adds a function that is called after each opening and closing of a gate. It must not block.
+func (s *Store) OnGate(f func(tenant string, epoch uint32, open bool)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.watched = append(s.watched, f)
+}
 
 // Result is what became of a Do.
 type Result struct {
-	// Record is the name of the primary record: the first that was Put, else the first that was loaded.
+	// Record is the name of the primary record: the first of this service that was asked for.
 	Record string
 	// Revision is the primary record's after the commit; without a commit, as it was loaded.
 	Revision Revision
 	// Previous is its revision before.
 	Previous Revision
-	// Changed reports whether this call, or an earlier run of the same operation, changed it.
+	// Changed reports whether this call changed it.
 	Changed bool
+	// Duplicate reports that the same operation had been through before; Revision is that of its outcome.
+	Duplicate bool
+	// Epoch it was decided in.
+	Epoch uint32
 	// Now is Redis' clock when it was loaded.
 	Now time.Time
 }
 
+const tries = 10
+
 // Do loads, decides and commits. decide may run several times, whenever somebody else was first; it must not change
 // anything but its Tx. A decide that puts nothing commits nothing. An error from decide ends Do and is returned as it
 // is, with a Result that names the record decided on, for a refusal too is acknowledged only when what it rests on is
-// durable. op is the operation's id: a script that ran twice answers with its first outcome.
+// durable. op is the operation's id: meeting it again on the primary record, Do answers with the first outcome.
 //
-// Errors: a *refusal.Refusal with code Unavailable while the tenant is closed, not found for a tenant that is not
-// served; otherwise what Redis said.
+// Errors: a *refusal.Refusal, Unavailable while the tenant is closed and NotFound for a tenant that is not served;
+// Conflict if others were first ten times over; otherwise what Redis said.
 func (s *Store) Do(ctx context.Context, tenant, op string, decide func(ctx context.Context, tx *Tx) error) (Result, error) {
-	panic("todo")
+	began := time.Now()
+	result, err := s.do(ctx, tenant, op, decide)
+	s.metrics.do(time.Since(began), result, err)
+	return result, err
+}
+
+func (s *Store) do(ctx context.Context, tenant, op string, decide func(ctx context.Context, tx *Tx) error) (Result, error) {
+	g, err := s.gateOf(tenant)
+	if err != nil {
+		return Result{}, err
+	}
+	var conflict error
+	for try := range tries {
+		epoch, open := g.state()
+		if !open {
+			return Result{}, s.closed(tenant)
+		}
+		tx := newTx(ctx, s, tenant, op, epoch)
+		decided := decide(ctx, tx)
+		if tx.failed != nil {
+			return Result{}, tx.failed
+		}
+		result := tx.result()
+		if p := tx.primary; p != nil && op != "" && p.Op == op {
+			result.Duplicate = true
+			return result, nil
+		}
+		if decided != nil || !tx.changes() {
+			return result, decided
+		}
+		v, err := s.batchers[tenant].submit(ctx, tx)
+		if err != nil && !retryable(err) {
+			return Result{}, fmt.Errorf("commit %s of %s/%s: %w", op, tenant, s.service, err)
+		}
+		switch {
+		case err != nil: // outcome unknown: load again, the operation's id tells
+			conflict = err
+		case v.committed:
+			s.outbox.add(tx, v.older)
+			result.Changed = true
+			if tx.primary != nil && tx.puts(tx.primary) {
+				result.Revision = tx.Next(tx.primary)
+			}
+			return result, nil
+		case v.duplicate:
+			result.Revision, result.Duplicate = v.revision, true
+			return result, nil
+		default:
+			s.metrics.conflicts.WithLabelValues(kindOf(v.conflict)).Inc()
+			conflict = fmt.Errorf("%s was changed by somebody else", v.conflict)
+		}
+		if err := pause(ctx, try); err != nil {
+			return Result{}, err
+		}
+	}
+	return Result{}, &Conflict{Op: op, Tenant: tenant, Last: conflict}
 }
 
 // Read loads without a commit. It answers while the tenant is closed too, and then says verified = false.
 func (s *Store) Read(ctx context.Context, tenant string, read func(ctx context.Context, tx *Tx) error) (verified bool, err error) {
-	panic("todo")
+	g, err := s.gateOf(tenant)
+	if err != nil {
+		return false, err
+	}
+	epoch, open := g.state()
+	tx := newTx(ctx, s, tenant, "", epoch)
+	tx.unverified = true
+	if err := read(ctx, tx); err != nil {
+		return false, err
+	}
+	return open && tx.why == "", tx.failed
 }
 
-// WhenDurable calls done with nil once revision r of the record is durable: its event is in Kafka, and a read of the
-// newest epoch that began after Kafka's ack shows no later one. Otherwise with the error that says why it may never be.
-// done must not block.
-func (s *Store) WhenDurable(tenant, record string, r Revision, done func(error)) { panic("todo") }
+// Conflict says that an operation met somebody else's changes at every try.
+type Conflict struct {
+	Op, Tenant string
+	Last       error
+}
 
-// Claim takes up to limit deadlines that have passed. Other pods leave them alone for one second.
-func (s *Store) Claim(ctx context.Context, tenant string, limit int) ([]Due, error) { panic("todo") }
+func (c *Conflict) Error() string {
+	return fmt.Sprintf("operation %s of tenant %s gave up after %d tries: %v", c.Op, c.Tenant, tries, c.Last)
+}
 
-// Verified reports whether the tenant is open, and its epoch.
-func (s *Store) Verified(tenant string) (epoch uint32, open bool) { panic("todo") }
+func (c *Conflict) Unwrap() error { return c.Last }
 
-// Tenants that this store serves.
-func (s *Store) Tenants() []string { panic("todo") }
+// pause waits before the next try: not at all after the first, then up to 1, 2, 4 … 64 ms, at random.
+func pause(ctx context.Context, try int) error {
+	if try == 0 {
+		return ctx.Err()
+	}
+	limit := time.Millisecond << min(try-1, 6)
+	t := time.NewTimer(rand.N(limit))
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
 
-// Run keeps the relay and the gate going until ctx ends.
-func (s *Store) Run(ctx context.Context) error { panic("todo") }
+// shut closes a tenant's gate after a script or the log said that its state is not verified.
+func (s *Store) shut(tenant string, epoch uint32, why string) {
+	if s.gates[tenant].shut(epoch, why) {
+		s.log.Warn("gate closed", zap.String("tenant", tenant), zap.String("service", s.service), zap.Uint32("epoch", epoch), zap.String("why", why))
+		s.tell(tenant, epoch, false)
+	}
+}
+
+func (s *Store) tell(tenant string, epoch uint32, open bool) {
+	s.metrics.gate(tenant, epoch, open)
+	s.mu.Lock()
+	watched := slices.Clone(s.watched)
+	s.mu.Unlock()
+	for _, f := range watched {
+		f(tenant, epoch, open)
+	}
+}
+
+func (s *Store) foreignEpoch(mark string) uint32 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.foreign[mark]
+}
+
+// learnForeign reads another service's mark. Zero: it is not open.
+func (s *Store) learnForeign(ctx context.Context, mark string) (uint32, error) {
+	values, err := s.redis.HMGet(ctx, mark, "epoch", "open").Result()
+	if err != nil {
+		return 0, err
+	}
+	var epoch uint32
+	if text, ok := values[0].(string); ok && values[1] == "1" {
+		epoch = uint32(number(text))
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.foreign[mark] = epoch
+	return epoch, nil
+}
+
+func (s *Store) forgetForeign(mark string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.foreign, mark)
+}

@@ -2,7 +2,12 @@ package commit
 
 import (
 	"context"
+	"math"
+	"strings"
 	"time"
+
+	"github.com/busyhour/busyhour/pkg/eventlog"
+	"github.com/busyhour/busyhour/pkg/refusal"
 )
 
 // Record is a record as it was loaded.
@@ -15,6 +20,7 @@ type Record struct {
 	Op    string
 	Value []byte
 
+	key   string
 	epoch uint32 // of the namespace it was read in
 }
 
@@ -39,63 +45,205 @@ type Event struct {
 	Data []byte // protobuf
 }
 
-// Due is a deadline that has passed.
-type Due struct {
-	// Name of the record.
-	Name string
-	At   time.Time
-}
-
 // Tx is one load, decide, commit. It belongs to one goroutine and one run of the decide function.
 //
 // Reads are asked for first and then fetched together; what they return is filled by Fetch.
-type Tx struct{}
+type Tx struct {
+	store      *Store
+	tenant, op string
+	epoch      uint32
+	unverified bool // a Read: answer even if the state is not verified
+	trace      []eventlog.Header
+
+	asked   []read
+	marks   []string // mark keys of the other services asked for
+	now     time.Time
+	why     string // the state was not verified when it was loaded
+	failed  error  // a Fetch that failed; ends Do whatever decide makes of it
+	primary *Record
+
+	records []put
+	guards  []*Record
+	removes []member
+	adds    []member
+	counts  []count
+	events  []told
+}
+
+type put struct {
+	record *Record
+	value  []byte // nil deletes
+}
+
+type member struct {
+	index, name string
+	score       float64
+}
+
+type count struct {
+	name string
+	by   int64
+}
+
+type told struct {
+	record *Record
+	entry  entry
+}
+
+func newTx(ctx context.Context, s *Store, tenant, op string, epoch uint32) *Tx {
+	return &Tx{store: s, tenant: tenant, op: op, epoch: epoch, trace: traceOf(ctx)}
+}
+
+// Tenant of this Tx.
+func (tx *Tx) Tenant() string { return tx.tenant }
 
 // Record asks for a record of this service.
-func (tx *Tx) Record(name string) *Record { panic("todo") }
+func (tx *Tx) Record(name string) *Record {
+	r := &Record{Service: tx.store.service, Name: name, epoch: tx.epoch, key: tx.key(name)}
+	if tx.primary == nil {
+		tx.primary = r
+	}
+	tx.asked = append(tx.asked, readRecord{r})
+	return r
+}
 
 // Foreign asks for a record of another service.
-func (tx *Tx) Foreign(service, name string) *Record { panic("todo") }
+func (tx *Tx) Foreign(service, name string) *Record {
+	r := &Record{Service: service, Name: name}
+	tx.mark(service)
+	tx.asked = append(tx.asked, readRecord{r})
+	return r
+}
 
 // First asks for the first n members of an index of this service.
-func (tx *Tx) First(index string, n int) *Members { panic("todo") }
+func (tx *Tx) First(index string, n int) *Members { return tx.After(index, math.Inf(-1), 0, n) }
+
+// After asks for up to n members whose score is at least min, lowest first, skipping the first skip.
+func (tx *Tx) After(index string, min float64, skip, n int) *Members {
+	m := &Members{}
+	tx.asked = append(tx.asked, readIndex{m, tx.store.service, index, min, skip, n})
+	return m
+}
 
 // ForeignFirst asks for the first n members of an index of another service.
-func (tx *Tx) ForeignFirst(service, index string, n int) *Members { panic("todo") }
+func (tx *Tx) ForeignFirst(service, index string, n int) *Members {
+	m := &Members{}
+	tx.mark(service)
+	tx.asked = append(tx.asked, readIndex{m, service, index, math.Inf(-1), 0, n})
+	return m
+}
 
-// After asks for up to n members whose score is at least min, lowest first, skipping the first `skip`.
-func (tx *Tx) After(index string, min float64, skip, n int) *Members { panic("todo") }
+// Count asks how many members an index of this service has.
+func (tx *Tx) Count(index string) *int64 {
+	n := new(int64)
+	tx.asked = append(tx.asked, readSize{n, index})
+	return n
+}
 
-// Count asks how many members an index has.
-func (tx *Tx) Count(index string) *int64 { panic("todo") }
+// Counter asks for a counter of this service.
+func (tx *Tx) Counter(name string) *int64 {
+	n := new(int64)
+	tx.asked = append(tx.asked, readCounter{n, name})
+	return n
+}
 
-// Fetch reads all that was asked for since the last Fetch, in one round trip. The first also reads Redis' clock.
-func (tx *Tx) Fetch(ctx context.Context) error { panic("todo") }
-
-// Now is Redis' clock at the first Fetch. Milliseconds, UTC.
-func (tx *Tx) Now() time.Time { panic("todo") }
+// Now is Redis' clock at the first Fetch, UTC.
+func (tx *Tx) Now() time.Time { return tx.now }
 
 // Epoch is the epoch of this service that the commit will be made in.
-func (tx *Tx) Epoch() uint32 { panic("todo") }
+func (tx *Tx) Epoch() uint32 { return tx.epoch }
 
 // Next is the revision that Put would give to the record.
-func (tx *Tx) Next(r *Record) Revision { panic("todo") }
+func (tx *Tx) Next(r *Record) Revision { return r.Revision.next(tx.epoch) }
 
-// Put changes a record, and tells the event if there is one. The first Put names the commit's primary record.
-func (tx *Tx) Put(r *Record, value []byte, event *Event) { panic("todo") }
+// Put changes a record, and tells the event if there is one. Put a record once.
+func (tx *Tx) Put(r *Record, value []byte, event *Event) {
+	if value == nil {
+		value = []byte{}
+	}
+	tx.records = append(tx.records, put{r, value})
+	if event != nil {
+		next := tx.Next(r)
+		tx.events = append(tx.events, told{r, entry{next, tx.message(r, next, event)}})
+	}
+}
 
 // Delete removes a record without an event.
-func (tx *Tx) Delete(r *Record) { panic("todo") }
+func (tx *Tx) Delete(r *Record) {
+	tx.records = append(tx.records, put{record: r})
+}
 
 // Guard makes the commit fail if one of these records has changed since it was read. Records that are Put are guarded
 // anyway.
-func (tx *Tx) Guard(records ...*Record) { panic("todo") }
+func (tx *Tx) Guard(records ...*Record) { tx.guards = append(tx.guards, records...) }
 
 // Add puts a member into an index of this service, or moves it.
-func (tx *Tx) Add(index, member string, score float64) { panic("todo") }
+func (tx *Tx) Add(index, name string, score float64) {
+	tx.adds = append(tx.adds, member{index, name, score})
+}
 
-// Remove takes a member out of an index of this service.
-func (tx *Tx) Remove(index, member string) { panic("todo") }
+// Remove takes a member out of an index of this service. In one commit, removals come before additions.
+func (tx *Tx) Remove(index, name string) {
+	tx.removes = append(tx.removes, member{index: index, name: name})
+}
 
 // Deadline sets when the record falls due; the zero time removes it.
-func (tx *Tx) Deadline(r *Record, at time.Time) { panic("todo") }
+func (tx *Tx) Deadline(r *Record, at time.Time) {
+	if at.IsZero() {
+		tx.Remove(deadlines, r.Name)
+		return
+	}
+	tx.Add(deadlines, r.Name, float64(at.UnixMilli()))
+}
+
+// Increment adds to a counter of this service. A counter lives as long as its epoch.
+func (tx *Tx) Increment(name string, by int64) { tx.counts = append(tx.counts, count{name, by}) }
+
+func (tx *Tx) key(name string) string { return Key(tx.tenant, tx.store.service, tx.epoch, name) }
+
+// foreignKey is known only once the other service's epoch is.
+func (tx *Tx) foreignKey(service, name string) (string, uint32) {
+	if service == tx.store.service {
+		return tx.key(name), tx.epoch
+	}
+	epoch := tx.store.foreignEpoch(MarkKey(tx.tenant, service))
+	return Key(tx.tenant, service, epoch, name), epoch
+}
+
+func (tx *Tx) mark(service string) {
+	key := MarkKey(tx.tenant, service)
+	for _, m := range tx.marks {
+		if m == key {
+			return
+		}
+	}
+	tx.marks = append(tx.marks, key)
+}
+
+func (tx *Tx) changes() bool {
+	return len(tx.records)+len(tx.removes)+len(tx.adds)+len(tx.counts) > 0
+}
+
+func (tx *Tx) puts(r *Record) bool {
+	for _, p := range tx.records {
+		if p.record == r {
+			return p.value != nil
+		}
+	}
+	return false
+}
+
+func (tx *Tx) result() Result {
+	r := Result{Now: tx.now, Epoch: tx.epoch}
+	if p := tx.primary; p != nil {
+		r.Record, r.Revision, r.Previous = p.Name, p.Revision, p.Revision
+	}
+	return r
+}
+
+// foreignClosed refuses what needs another service's state while that is not verified.
+func foreignClosed(mark string) error {
+	_, rest, _ := strings.Cut(mark, "}:")
+	return refusal.New(refusal.Unavailable, "UNVERIFIED", "the state of %s is not verified", strings.TrimSuffix(rest, ":mark")).
+		To("try again in " + RetryAfter.String())
+}

@@ -1,0 +1,167 @@
+package commit
+
+import (
+	"context"
+	_ "embed"
+	"fmt"
+	"slices"
+	"time"
+
+	"go.uber.org/zap"
+)
+
+//go:embed mark_close.lua
+var closeSource string
+
+//go:embed mark_build.lua
+var buildSource string
+
+//go:embed mark_open.lua
+var openSource string
+
+var (
+	markClose = newScript(closeSource)
+	markBuild = newScript(buildSource)
+	markOpen  = newScript(openSource)
+)
+
+// Mark is what Redis holds of a tenant's state: which epoch, and whether it is open.
+type Mark struct {
+	Epoch uint32
+	Open  bool
+	// Why it does not count as verified; empty if it does.
+	Why string
+}
+
+// Mark reads the mark and compares it with the server it stands on.
+func (s *Store) Mark(ctx context.Context, tenant string) (Mark, error) {
+	values, err := s.redis.HMGet(ctx, MarkKey(tenant, s.service), "epoch", "open").Result()
+	if err != nil {
+		return Mark{}, fmt.Errorf("read the mark of %s/%s: %w", tenant, s.service, err)
+	}
+	text, _ := values[0].(string)
+	m := Mark{Epoch: uint32(number(text)), Open: values[1] == "1"}
+	answer, err := s.load.run(ctx, s.redis, []string{MarkKey(tenant, s.service)}, []any{m.Epoch, 0})
+	if err != nil {
+		return Mark{}, fmt.Errorf("check the mark of %s/%s: %w", tenant, s.service, err)
+	}
+	m.Why, _ = answer[0].(string)
+	return m, nil
+}
+
+// Adopt opens this pod's gate in an epoch that the mark says is open. Nothing is trusted for long: the next script
+// compares for itself.
+func (s *Store) Adopt(tenant string, epoch uint32) {
+	if s.gates[tenant].set(epoch) {
+		s.log.Info("gate open", zap.String("tenant", tenant), zap.String("service", s.service), zap.Uint32("epoch", epoch))
+		s.tell(tenant, epoch, true)
+	}
+}
+
+// Shut closes this pod's gate, if it is open in an epoch below the one given.
+func (s *Store) Shut(tenant string, below uint32, why string) {
+	if epoch, open := s.Verified(tenant); open && epoch < below {
+		s.shut(tenant, epoch, why)
+	}
+}
+
+// Builder builds the namespace of a new epoch. Only recovery makes one.
+type Builder struct {
+	store  *Store
+	tenant string
+	epoch  uint32
+	nonce  string
+	before uint32 // the epoch that the mark had
+	built  int
+}
+
+// Begin closes the mark in a new epoch. It fails if the mark has this epoch or a later one.
+func (s *Store) Begin(ctx context.Context, tenant string, epoch uint32, nonce string) (*Builder, error) {
+	answer, err := markClose.run(ctx, s.redis, []string{MarkKey(tenant, s.service)}, []any{epoch, nonce})
+	if err != nil {
+		return nil, fmt.Errorf("close %s/%s for epoch %d: %w", tenant, s.service, epoch, err)
+	}
+	before, _ := answer[1].(string)
+	if answer[0] != "" {
+		return nil, fmt.Errorf("close %s/%s for epoch %d: the mark has epoch %s already", tenant, s.service, epoch, before)
+	}
+	s.Shut(tenant, epoch, "recovery has begun")
+	return &Builder{store: s, tenant: tenant, epoch: epoch, nonce: nonce, before: uint32(number(before))}, nil
+}
+
+// Before is the epoch that the mark had; zero if there was no mark.
+func (b *Builder) Before() uint32 { return b.before }
+
+// Built is one write of a Builder: a record, or a member of an index.
+type Built struct {
+	// Record, if Index is empty.
+	Record Record
+	// Index and Member.
+	Index, Member string
+	Score         float64
+}
+
+// Due makes the write that sets a record's deadline.
+func (b *Builder) Due(record string, at time.Time) Built {
+	return Built{Index: deadlines, Member: record, Score: float64(at.UnixMilli())}
+}
+
+const buildSize = 256
+
+// Write adds to the namespace.
+func (b *Builder) Write(ctx context.Context, writes []Built) error {
+	for part := range slices.Chunk(writes, buildSize) {
+		w := newWriting(MarkKey(b.tenant, b.store.service))
+		w.args = append(w.args, b.epoch, b.nonce)
+		for _, one := range part {
+			if one.Index != "" {
+				w.args = append(w.args, "i", w.key(b.key(one.Index)), score(one.Score), one.Member)
+				continue
+			}
+			r := one.Record
+			w.args = append(w.args, "r", w.key(b.key(r.Name)), r.Revision.Number(), r.Op, r.Value)
+		}
+		if err := b.run(ctx, markBuild, w.keys, w.args); err != nil {
+			return fmt.Errorf("build %s/%s in epoch %d: %w", b.tenant, b.store.service, b.epoch, err)
+		}
+		b.built += len(part)
+	}
+	return nil
+}
+
+// Open lets commits in, and opens this pod's gate.
+func (b *Builder) Open(ctx context.Context) error {
+	args := []any{b.epoch, b.nonce, b.built}
+	if err := b.run(ctx, markOpen, []string{MarkKey(b.tenant, b.store.service)}, args); err != nil {
+		return fmt.Errorf("open %s/%s in epoch %d: %w", b.tenant, b.store.service, b.epoch, err)
+	}
+	b.store.Adopt(b.tenant, b.epoch)
+	return nil
+}
+
+// Drain publishes what the outboxes of the epoch before still hold. Its events stand before this epoch's marker, so
+// they count. A server that was lost has none.
+func (b *Builder) Drain(ctx context.Context) (int, error) {
+	if b.before == 0 {
+		return 0, nil
+	}
+	return b.store.outbox.drain(ctx, b.tenant, b.before)
+}
+
+// Unlink removes the namespace of the epoch before, bit by bit.
+func (b *Builder) Unlink(ctx context.Context) error {
+	if b.before == 0 {
+		return nil
+	}
+	return b.store.unlink(ctx, b.tenant, b.before)
+}
+
+func (b *Builder) key(name string) string { return Key(b.tenant, b.store.service, b.epoch, name) }
+
+func (b *Builder) run(ctx context.Context, s script, keys []string, args []any) error {
+	why, err := s.runText(ctx, b.store.redis, keys, args)
+	if err == nil && why != "" {
+		err = fmt.Errorf("refused: %s", why)
+	}
+	return err
+}

@@ -1,0 +1,116 @@
+package commit
+
+import (
+	"errors"
+	"strings"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/busyhour/busyhour/pkg/refusal"
+)
+
+type metrics struct {
+	service        string
+	seconds        *prometheus.HistogramVec
+	batch          prometheus.Histogram
+	conflicts      *prometheus.CounterVec
+	sequenceAlarms prometheus.Counter
+	gateOpen       *prometheus.GaugeVec
+	gateEpoch      *prometheus.GaugeVec
+	durable        prometheus.Histogram
+	voided         prometheus.Counter
+	published      *prometheus.CounterVec
+	relayed        prometheus.Counter
+	outboxOpen     *prometheus.GaugeVec
+	outboxAge      *prometheus.GaugeVec
+}
+
+func newMetrics(r prometheus.Registerer, service string) *metrics {
+	labels := prometheus.Labels{"service": service}
+	m := &metrics{
+		service: service,
+		seconds: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name: "busyhour_commit_seconds", Help: "Load, decide and commit, all tries together, by outcome.", ConstLabels: labels,
+			Buckets: prometheus.ExponentialBuckets(0.0001, 2, 16), NativeHistogramBucketFactor: 1.1,
+		}, []string{"outcome"}),
+		batch: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Name: "busyhour_commit_batch_commits", Help: "Commits that travelled in one script.", ConstLabels: labels,
+			Buckets: []float64{1, 2, 4, 8, 16},
+		}),
+		conflicts: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "busyhour_commit_conflicts_total", Help: "Tries that met somebody else's change, by kind of record.", ConstLabels: labels,
+		}, []string{"record"}),
+		sequenceAlarms: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "busyhour_commit_sequence_alarms_total", Help: "Scripts whose sequence was lower than one seen before.", ConstLabels: labels,
+		}),
+		gateOpen: prometheus.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "busyhour_gate_open", Help: "1 while the tenant's state is verified.", ConstLabels: labels,
+		}, []string{"tenant"}),
+		gateEpoch: prometheus.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "busyhour_gate_epoch", Help: "The tenant's epoch.", ConstLabels: labels,
+		}, []string{"tenant"}),
+		durable: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Name: "busyhour_durable_seconds", Help: "From being asked whether a revision is durable to the answer.", ConstLabels: labels,
+			Buckets: prometheus.ExponentialBuckets(0.0005, 2, 16), NativeHistogramBucketFactor: 1.1,
+		}),
+		voided: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "busyhour_void_events_total", Help: "Events that were in the log only after a later epoch had begun.", ConstLabels: labels,
+		}),
+		published: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "busyhour_outbox_published_total", Help: "Outbox entries given to the log, by result.", ConstLabels: labels,
+		}, []string{"result"}),
+		relayed: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "busyhour_outbox_relayed_total", Help: "Records whose outbox the relay found old.", ConstLabels: labels,
+		}),
+		outboxOpen: prometheus.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "busyhour_outbox_open_records", Help: "Records with an open outbox.", ConstLabels: labels,
+		}, []string{"tenant"}),
+		outboxAge: prometheus.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "busyhour_outbox_age_seconds", Help: "Age of the oldest open outbox.", ConstLabels: labels,
+		}, []string{"tenant"}),
+	}
+	r.MustRegister(m.seconds, m.batch, m.conflicts, m.sequenceAlarms, m.gateOpen, m.gateEpoch, m.durable, m.voided,
+		m.published, m.relayed, m.outboxOpen, m.outboxAge)
+	return m
+}
+
+func (m *metrics) do(took time.Duration, r Result, err error) {
+	m.seconds.WithLabelValues(outcome(r, err)).Observe(took.Seconds())
+}
+
+func outcome(r Result, err error) string {
+	var conflict *Conflict
+	switch {
+	case errors.As(err, &conflict):
+		return "conflict"
+	case err != nil:
+		if _, ok := refusal.As(err); ok {
+			return "refused"
+		}
+		return "failed"
+	case r.Duplicate:
+		return "duplicate"
+	case r.Changed:
+		return "committed"
+	}
+	return "unchanged"
+}
+
+func (m *metrics) gate(tenant string, epoch uint32, open bool) {
+	m.gateEpoch.WithLabelValues(tenant).Set(float64(epoch))
+	value := 0.0
+	if open {
+		value = 1
+	}
+	m.gateOpen.WithLabelValues(tenant).Set(value)
+}
+
+// kindOf is the record's kind in a key: "contact" of "{acme}:call-routing:7:contact:c-42".
+func kindOf(key string) string {
+	parts := strings.SplitN(key, ":", 5)
+	if len(parts) < 4 {
+		return "mark"
+	}
+	return parts[3]
+}

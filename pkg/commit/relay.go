@@ -1,0 +1,128 @@
+package commit
+
+import (
+	"context"
+	"strconv"
+	"time"
+
+	"go.uber.org/zap"
+	"golang.org/x/sync/errgroup"
+)
+
+const (
+	relayEvery = 200 * time.Millisecond
+	relayAge   = 500 * time.Millisecond
+	relayLease = 2 * time.Second
+	relayLimit = 256
+
+	claimLease = time.Second
+)
+
+// Run keeps the relay going until ctx ends, and then gives what is on its way to the log two seconds to arrive.
+func (s *Store) Run(ctx context.Context) error {
+	tick := time.NewTicker(relayEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			s.settle(2 * time.Second)
+			return nil
+		case <-tick.C:
+		}
+		for _, tenant := range s.tenants {
+			if epoch, open := s.Verified(tenant); open {
+				if err := s.relay(ctx, tenant, epoch); err != nil && ctx.Err() == nil {
+					s.log.Warn("relay", zap.String("tenant", tenant), zap.Error(err))
+				}
+			}
+		}
+		s.outbox.forgetIdle()
+	}
+}
+
+// relay drains the outboxes that their commits have left: a pod died, or the log refused.
+func (s *Store) relay(ctx context.Context, tenant string, epoch uint32) error {
+	key := Key(tenant, s.service, epoch, outbox)
+	if err := s.gaugeOutbox(ctx, tenant, key); err != nil {
+		return err
+	}
+	old, err := s.claimFrom(ctx, key, relayAge, relayLimit, relayLease)
+	if err != nil {
+		return err
+	}
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(8)
+	for _, record := range old {
+		group.Go(func() error {
+			entries, err := s.outbox.read(ctx, tenant, epoch, record.Name)
+			if err != nil {
+				return err
+			}
+			s.metrics.relayed.Inc()
+			s.outbox.extend(tenant, epoch, record.Name, entries, len(entries) == outboxWindow)
+			return nil
+		})
+	}
+	return group.Wait()
+}
+
+func (s *Store) gaugeOutbox(ctx context.Context, tenant, key string) error {
+	n, err := s.redis.ZCard(ctx, key).Result()
+	if err != nil {
+		return err
+	}
+	s.metrics.outboxOpen.WithLabelValues(tenant).Set(float64(n))
+	return nil
+}
+
+// settle waits until nothing is on its way to the log, at most this long.
+func (s *Store) settle(limit time.Duration) {
+	deadline := time.Now().Add(limit)
+	for !s.outbox.idle() && time.Now().Before(deadline) {
+		time.Sleep(5 * time.Millisecond)
+	}
+}
+
+// Due is a deadline that has passed.
+type Due struct {
+	// Name of the record.
+	Name string
+	At   time.Time
+	// Late is how long ago that was, by Redis' clock.
+	Late time.Duration
+}
+
+// Claim takes up to limit deadlines that have passed, the oldest first. Other pods leave them alone for a second. Who
+// acts on one commits as always: the claim saves work, the commit decides.
+func (s *Store) Claim(ctx context.Context, tenant string, limit int) ([]Due, error) {
+	g, err := s.gateOf(tenant)
+	if err != nil {
+		return nil, err
+	}
+	epoch, open := g.state()
+	if !open {
+		return nil, s.closed(tenant)
+	}
+	return s.claimFrom(ctx, Key(tenant, s.service, epoch, deadlines), 0, limit, claimLease)
+}
+
+func (s *Store) claimFrom(ctx context.Context, key string, age time.Duration, limit int, lease time.Duration) ([]Due, error) {
+	answer, err := s.claim.run(ctx, s.redis, []string{key}, []any{age.Milliseconds(), limit, lease.Milliseconds()})
+	if err != nil {
+		return nil, err
+	}
+	now := milliseconds(answer[0])
+	due := make([]Due, 0, len(answer)/2)
+	for i := 1; i+1 < len(answer); i += 2 {
+		name, _ := answer[i].(string)
+		at := milliseconds(answer[i+1])
+		due = append(due, Due{name, at, now.Sub(at)})
+	}
+	return due, nil
+}
+
+func milliseconds(answer any) time.Time {
+	text, _ := answer.(string)
+	ms, _ := strconv.ParseFloat(text, 64)
+	return time.UnixMilli(int64(ms)).UTC()
+}
