@@ -71,7 +71,7 @@ func Plan() []Topic {
 		{PresenceDeadLetter, 3, "original key", Delete, 30 * day, "none expected", nil, "what agent-presence could not read or apply, with why"},
 
 		{Requests, 3, "agent id", Delete, 30 * day, "to 12; the workers behind it set the pace, not the partitions", []string{"provisioning.requests"}, "one record per item of a bulk job"},
-		{Outcomes, 3, "agent id", Delete, 30 * day, "with requests", nil, "what became of it"},
+		{Outcomes, 3, "agent id; job id for the job as a whole", Delete, 30 * day, "with requests", nil, "what became of it, and of the job"},
 		{Directory, 3, "entity id", Compact, 0, "none expected", nil, "agents and queues as they should be"},
 		{ProvisioningEpochs, 1, "tenant", Compact, 0, "never: the offset is the epoch", nil, "epochs taken by provisioning"},
 		{ProvisioningDeadLetter, 3, "original key", Delete, 30 * day, "none expected", nil, "what provisioning could not read or apply, with why"},

@@ -297,7 +297,9 @@ type DirectoryEntry struct {
 	//
 	//	*DirectoryEntry_Agent
 	//	*DirectoryEntry_Queue
-	Entry         isDirectoryEntry_Entry `protobuf_oneof:"entry"`
+	Entry isDirectoryEntry_Entry `protobuf_oneof:"entry"`
+	// When the change was asked for: for an item of a job earlier than `at`. A change asked for earlier loses.
+	RequestedAt   *timestamppb.Timestamp `protobuf:"bytes,8,opt,name=requested_at,json=requestedAt,proto3" json:"requested_at,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -388,6 +390,13 @@ func (x *DirectoryEntry) GetQueue() *Queue {
 		if x, ok := x.Entry.(*DirectoryEntry_Queue); ok {
 			return x.Queue
 		}
+	}
+	return nil
+}
+
+func (x *DirectoryEntry) GetRequestedAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.RequestedAt
 	}
 	return nil
 }
@@ -1500,7 +1509,7 @@ const file_busyhour_provisioning_v1_directory_proto_rawDesc = "" +
 	"\x14service_level_target\x18\b \x01(\v2\x19.google.protobuf.DurationB\x10\xbaH\r\xaa\x01\n" +
 	"\"\x04\b\x80\xa3\x052\x02\b\x01R\x12serviceLevelTarget\x12J\n" +
 	"\vretry_after\x18\t \x01(\v2\x19.google.protobuf.DurationB\x0e\xbaH\v\xaa\x01\b\"\x04\b\x80\xa3\x052\x00R\n" +
-	"retryAfter\"\xb9\x02\n" +
+	"retryAfter\"\xf8\x02\n" +
 	"\x0eDirectoryEntry\x12\x16\n" +
 	"\x06tenant\x18\x01 \x01(\tR\x06tenant\x128\n" +
 	"\brevision\x18\x02 \x01(\v2\x1c.busyhour.common.v1.RevisionR\brevision\x12*\n" +
@@ -1508,7 +1517,8 @@ const file_busyhour_provisioning_v1_directory_proto_rawDesc = "" +
 	"\adeleted\x18\x04 \x01(\bR\adeleted\x12\x14\n" +
 	"\x05actor\x18\x05 \x01(\tR\x05actor\x127\n" +
 	"\x05agent\x18\x06 \x01(\v2\x1f.busyhour.provisioning.v1.AgentH\x00R\x05agent\x127\n" +
-	"\x05queue\x18\a \x01(\v2\x1f.busyhour.provisioning.v1.QueueH\x00R\x05queueB\a\n" +
+	"\x05queue\x18\a \x01(\v2\x1f.busyhour.provisioning.v1.QueueH\x00R\x05queue\x12=\n" +
+	"\frequested_at\x18\b \x01(\v2\x1a.google.protobuf.TimestampR\vrequestedAtB\a\n" +
 	"\x05entry\"\x8d\x01\n" +
 	"\x12CreateAgentRequest\x128\n" +
 	"\x06tenant\x18\x01 \x01(\tB \xbaH\x1dr\x1b2\x19^[a-z0-9][a-z0-9-]{0,62}$R\x06tenant\x12=\n" +
@@ -1653,53 +1663,54 @@ var file_busyhour_provisioning_v1_directory_proto_depIdxs = []int32{
 	28, // 11: busyhour.provisioning.v1.DirectoryEntry.at:type_name -> google.protobuf.Timestamp
 	0,  // 12: busyhour.provisioning.v1.DirectoryEntry.agent:type_name -> busyhour.provisioning.v1.Agent
 	2,  // 13: busyhour.provisioning.v1.DirectoryEntry.queue:type_name -> busyhour.provisioning.v1.Queue
-	0,  // 14: busyhour.provisioning.v1.CreateAgentRequest.agent:type_name -> busyhour.provisioning.v1.Agent
-	0,  // 15: busyhour.provisioning.v1.CreateAgentResponse.agent:type_name -> busyhour.provisioning.v1.Agent
-	27, // 16: busyhour.provisioning.v1.CreateAgentResponse.revision:type_name -> busyhour.common.v1.Revision
-	0,  // 17: busyhour.provisioning.v1.UpdateAgentRequest.agent:type_name -> busyhour.provisioning.v1.Agent
-	27, // 18: busyhour.provisioning.v1.UpdateAgentRequest.if_revision:type_name -> busyhour.common.v1.Revision
-	0,  // 19: busyhour.provisioning.v1.UpdateAgentResponse.agent:type_name -> busyhour.provisioning.v1.Agent
-	27, // 20: busyhour.provisioning.v1.UpdateAgentResponse.revision:type_name -> busyhour.common.v1.Revision
-	27, // 21: busyhour.provisioning.v1.DeleteAgentResponse.revision:type_name -> busyhour.common.v1.Revision
-	0,  // 22: busyhour.provisioning.v1.GetAgentResponse.agent:type_name -> busyhour.provisioning.v1.Agent
-	27, // 23: busyhour.provisioning.v1.GetAgentResponse.revision:type_name -> busyhour.common.v1.Revision
-	0,  // 24: busyhour.provisioning.v1.ListAgentsResponse.agents:type_name -> busyhour.provisioning.v1.Agent
-	2,  // 25: busyhour.provisioning.v1.CreateQueueRequest.queue:type_name -> busyhour.provisioning.v1.Queue
-	2,  // 26: busyhour.provisioning.v1.CreateQueueResponse.queue:type_name -> busyhour.provisioning.v1.Queue
-	27, // 27: busyhour.provisioning.v1.CreateQueueResponse.revision:type_name -> busyhour.common.v1.Revision
-	2,  // 28: busyhour.provisioning.v1.UpdateQueueRequest.queue:type_name -> busyhour.provisioning.v1.Queue
-	27, // 29: busyhour.provisioning.v1.UpdateQueueRequest.if_revision:type_name -> busyhour.common.v1.Revision
-	2,  // 30: busyhour.provisioning.v1.UpdateQueueResponse.queue:type_name -> busyhour.provisioning.v1.Queue
-	27, // 31: busyhour.provisioning.v1.UpdateQueueResponse.revision:type_name -> busyhour.common.v1.Revision
-	27, // 32: busyhour.provisioning.v1.DeleteQueueResponse.revision:type_name -> busyhour.common.v1.Revision
-	2,  // 33: busyhour.provisioning.v1.GetQueueResponse.queue:type_name -> busyhour.provisioning.v1.Queue
-	27, // 34: busyhour.provisioning.v1.GetQueueResponse.revision:type_name -> busyhour.common.v1.Revision
-	2,  // 35: busyhour.provisioning.v1.ListQueuesResponse.queues:type_name -> busyhour.provisioning.v1.Queue
-	4,  // 36: busyhour.provisioning.v1.DirectoryService.CreateAgent:input_type -> busyhour.provisioning.v1.CreateAgentRequest
-	6,  // 37: busyhour.provisioning.v1.DirectoryService.UpdateAgent:input_type -> busyhour.provisioning.v1.UpdateAgentRequest
-	8,  // 38: busyhour.provisioning.v1.DirectoryService.DeleteAgent:input_type -> busyhour.provisioning.v1.DeleteAgentRequest
-	10, // 39: busyhour.provisioning.v1.DirectoryService.GetAgent:input_type -> busyhour.provisioning.v1.GetAgentRequest
-	12, // 40: busyhour.provisioning.v1.DirectoryService.ListAgents:input_type -> busyhour.provisioning.v1.ListAgentsRequest
-	14, // 41: busyhour.provisioning.v1.DirectoryService.CreateQueue:input_type -> busyhour.provisioning.v1.CreateQueueRequest
-	16, // 42: busyhour.provisioning.v1.DirectoryService.UpdateQueue:input_type -> busyhour.provisioning.v1.UpdateQueueRequest
-	18, // 43: busyhour.provisioning.v1.DirectoryService.DeleteQueue:input_type -> busyhour.provisioning.v1.DeleteQueueRequest
-	20, // 44: busyhour.provisioning.v1.DirectoryService.GetQueue:input_type -> busyhour.provisioning.v1.GetQueueRequest
-	22, // 45: busyhour.provisioning.v1.DirectoryService.ListQueues:input_type -> busyhour.provisioning.v1.ListQueuesRequest
-	5,  // 46: busyhour.provisioning.v1.DirectoryService.CreateAgent:output_type -> busyhour.provisioning.v1.CreateAgentResponse
-	7,  // 47: busyhour.provisioning.v1.DirectoryService.UpdateAgent:output_type -> busyhour.provisioning.v1.UpdateAgentResponse
-	9,  // 48: busyhour.provisioning.v1.DirectoryService.DeleteAgent:output_type -> busyhour.provisioning.v1.DeleteAgentResponse
-	11, // 49: busyhour.provisioning.v1.DirectoryService.GetAgent:output_type -> busyhour.provisioning.v1.GetAgentResponse
-	13, // 50: busyhour.provisioning.v1.DirectoryService.ListAgents:output_type -> busyhour.provisioning.v1.ListAgentsResponse
-	15, // 51: busyhour.provisioning.v1.DirectoryService.CreateQueue:output_type -> busyhour.provisioning.v1.CreateQueueResponse
-	17, // 52: busyhour.provisioning.v1.DirectoryService.UpdateQueue:output_type -> busyhour.provisioning.v1.UpdateQueueResponse
-	19, // 53: busyhour.provisioning.v1.DirectoryService.DeleteQueue:output_type -> busyhour.provisioning.v1.DeleteQueueResponse
-	21, // 54: busyhour.provisioning.v1.DirectoryService.GetQueue:output_type -> busyhour.provisioning.v1.GetQueueResponse
-	23, // 55: busyhour.provisioning.v1.DirectoryService.ListQueues:output_type -> busyhour.provisioning.v1.ListQueuesResponse
-	46, // [46:56] is the sub-list for method output_type
-	36, // [36:46] is the sub-list for method input_type
-	36, // [36:36] is the sub-list for extension type_name
-	36, // [36:36] is the sub-list for extension extendee
-	0,  // [0:36] is the sub-list for field type_name
+	28, // 14: busyhour.provisioning.v1.DirectoryEntry.requested_at:type_name -> google.protobuf.Timestamp
+	0,  // 15: busyhour.provisioning.v1.CreateAgentRequest.agent:type_name -> busyhour.provisioning.v1.Agent
+	0,  // 16: busyhour.provisioning.v1.CreateAgentResponse.agent:type_name -> busyhour.provisioning.v1.Agent
+	27, // 17: busyhour.provisioning.v1.CreateAgentResponse.revision:type_name -> busyhour.common.v1.Revision
+	0,  // 18: busyhour.provisioning.v1.UpdateAgentRequest.agent:type_name -> busyhour.provisioning.v1.Agent
+	27, // 19: busyhour.provisioning.v1.UpdateAgentRequest.if_revision:type_name -> busyhour.common.v1.Revision
+	0,  // 20: busyhour.provisioning.v1.UpdateAgentResponse.agent:type_name -> busyhour.provisioning.v1.Agent
+	27, // 21: busyhour.provisioning.v1.UpdateAgentResponse.revision:type_name -> busyhour.common.v1.Revision
+	27, // 22: busyhour.provisioning.v1.DeleteAgentResponse.revision:type_name -> busyhour.common.v1.Revision
+	0,  // 23: busyhour.provisioning.v1.GetAgentResponse.agent:type_name -> busyhour.provisioning.v1.Agent
+	27, // 24: busyhour.provisioning.v1.GetAgentResponse.revision:type_name -> busyhour.common.v1.Revision
+	0,  // 25: busyhour.provisioning.v1.ListAgentsResponse.agents:type_name -> busyhour.provisioning.v1.Agent
+	2,  // 26: busyhour.provisioning.v1.CreateQueueRequest.queue:type_name -> busyhour.provisioning.v1.Queue
+	2,  // 27: busyhour.provisioning.v1.CreateQueueResponse.queue:type_name -> busyhour.provisioning.v1.Queue
+	27, // 28: busyhour.provisioning.v1.CreateQueueResponse.revision:type_name -> busyhour.common.v1.Revision
+	2,  // 29: busyhour.provisioning.v1.UpdateQueueRequest.queue:type_name -> busyhour.provisioning.v1.Queue
+	27, // 30: busyhour.provisioning.v1.UpdateQueueRequest.if_revision:type_name -> busyhour.common.v1.Revision
+	2,  // 31: busyhour.provisioning.v1.UpdateQueueResponse.queue:type_name -> busyhour.provisioning.v1.Queue
+	27, // 32: busyhour.provisioning.v1.UpdateQueueResponse.revision:type_name -> busyhour.common.v1.Revision
+	27, // 33: busyhour.provisioning.v1.DeleteQueueResponse.revision:type_name -> busyhour.common.v1.Revision
+	2,  // 34: busyhour.provisioning.v1.GetQueueResponse.queue:type_name -> busyhour.provisioning.v1.Queue
+	27, // 35: busyhour.provisioning.v1.GetQueueResponse.revision:type_name -> busyhour.common.v1.Revision
+	2,  // 36: busyhour.provisioning.v1.ListQueuesResponse.queues:type_name -> busyhour.provisioning.v1.Queue
+	4,  // 37: busyhour.provisioning.v1.DirectoryService.CreateAgent:input_type -> busyhour.provisioning.v1.CreateAgentRequest
+	6,  // 38: busyhour.provisioning.v1.DirectoryService.UpdateAgent:input_type -> busyhour.provisioning.v1.UpdateAgentRequest
+	8,  // 39: busyhour.provisioning.v1.DirectoryService.DeleteAgent:input_type -> busyhour.provisioning.v1.DeleteAgentRequest
+	10, // 40: busyhour.provisioning.v1.DirectoryService.GetAgent:input_type -> busyhour.provisioning.v1.GetAgentRequest
+	12, // 41: busyhour.provisioning.v1.DirectoryService.ListAgents:input_type -> busyhour.provisioning.v1.ListAgentsRequest
+	14, // 42: busyhour.provisioning.v1.DirectoryService.CreateQueue:input_type -> busyhour.provisioning.v1.CreateQueueRequest
+	16, // 43: busyhour.provisioning.v1.DirectoryService.UpdateQueue:input_type -> busyhour.provisioning.v1.UpdateQueueRequest
+	18, // 44: busyhour.provisioning.v1.DirectoryService.DeleteQueue:input_type -> busyhour.provisioning.v1.DeleteQueueRequest
+	20, // 45: busyhour.provisioning.v1.DirectoryService.GetQueue:input_type -> busyhour.provisioning.v1.GetQueueRequest
+	22, // 46: busyhour.provisioning.v1.DirectoryService.ListQueues:input_type -> busyhour.provisioning.v1.ListQueuesRequest
+	5,  // 47: busyhour.provisioning.v1.DirectoryService.CreateAgent:output_type -> busyhour.provisioning.v1.CreateAgentResponse
+	7,  // 48: busyhour.provisioning.v1.DirectoryService.UpdateAgent:output_type -> busyhour.provisioning.v1.UpdateAgentResponse
+	9,  // 49: busyhour.provisioning.v1.DirectoryService.DeleteAgent:output_type -> busyhour.provisioning.v1.DeleteAgentResponse
+	11, // 50: busyhour.provisioning.v1.DirectoryService.GetAgent:output_type -> busyhour.provisioning.v1.GetAgentResponse
+	13, // 51: busyhour.provisioning.v1.DirectoryService.ListAgents:output_type -> busyhour.provisioning.v1.ListAgentsResponse
+	15, // 52: busyhour.provisioning.v1.DirectoryService.CreateQueue:output_type -> busyhour.provisioning.v1.CreateQueueResponse
+	17, // 53: busyhour.provisioning.v1.DirectoryService.UpdateQueue:output_type -> busyhour.provisioning.v1.UpdateQueueResponse
+	19, // 54: busyhour.provisioning.v1.DirectoryService.DeleteQueue:output_type -> busyhour.provisioning.v1.DeleteQueueResponse
+	21, // 55: busyhour.provisioning.v1.DirectoryService.GetQueue:output_type -> busyhour.provisioning.v1.GetQueueResponse
+	23, // 56: busyhour.provisioning.v1.DirectoryService.ListQueues:output_type -> busyhour.provisioning.v1.ListQueuesResponse
+	47, // [47:57] is the sub-list for method output_type
+	37, // [37:47] is the sub-list for method input_type
+	37, // [37:37] is the sub-list for extension type_name
+	37, // [37:37] is the sub-list for extension extendee
+	0,  // [0:37] is the sub-list for field type_name
 }
 
 func init() { file_busyhour_provisioning_v1_directory_proto_init() }

@@ -194,9 +194,12 @@ type Request struct {
 	// Position in the job, from 1.
 	Number uint32 `protobuf:"varint,3,opt,name=number,proto3" json:"number,omitempty"`
 	// Items in the job.
-	Total         uint32 `protobuf:"varint,4,opt,name=total,proto3" json:"total,omitempty"`
-	Item          *Item  `protobuf:"bytes,5,opt,name=item,proto3" json:"item,omitempty"`
-	Actor         string `protobuf:"bytes,6,opt,name=actor,proto3" json:"actor,omitempty"`
+	Total uint32 `protobuf:"varint,4,opt,name=total,proto3" json:"total,omitempty"`
+	Item  *Item  `protobuf:"bytes,5,opt,name=item,proto3" json:"item,omitempty"`
+	Actor string `protobuf:"bytes,6,opt,name=actor,proto3" json:"actor,omitempty"`
+	// When the change was asked for. It does not overwrite a directory change that was asked for later. Absent: when the
+	// request is taken in.
+	RequestedAt   *timestamppb.Timestamp `protobuf:"bytes,7,opt,name=requested_at,json=requestedAt,proto3" json:"requested_at,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -273,6 +276,13 @@ func (x *Request) GetActor() string {
 	return ""
 }
 
+func (x *Request) GetRequestedAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.RequestedAt
+	}
+	return nil
+}
+
 // Outcome is the payload of provisioning.outcomes.
 //
 // CloudEvents type: busyhour.provisioning.outcome.v1.
@@ -288,7 +298,9 @@ type Outcome struct {
 	Revision *v1.Revision           `protobuf:"bytes,7,opt,name=revision,proto3" json:"revision,omitempty"`
 	At       *timestamppb.Timestamp `protobuf:"bytes,8,opt,name=at,proto3" json:"at,omitempty"`
 	// How often the downstream was asked.
-	Attempts      uint32 `protobuf:"varint,9,opt,name=attempts,proto3" json:"attempts,omitempty"`
+	Attempts uint32 `protobuf:"varint,9,opt,name=attempts,proto3" json:"attempts,omitempty"`
+	// What was asked for. Kept while the item is pending, and of a failed one, which may be asked for again.
+	Request       *Request `protobuf:"bytes,10,opt,name=request,proto3" json:"request,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -386,7 +398,17 @@ func (x *Outcome) GetAttempts() uint32 {
 	return 0
 }
 
+func (x *Outcome) GetRequest() *Request {
+	if x != nil {
+		return x.Request
+	}
+	return nil
+}
+
 // Job sums up a bulk job.
+//
+// Also the payload of what provisioning.outcomes says of a job as a whole, keyed by its id; the counts are zero there.
+// CloudEvents types: busyhour.provisioning.job.<created|accepted|broken>.v1.
 type Job struct {
 	state  protoimpl.MessageState `protogen:"open.v1"`
 	Id     string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
@@ -399,7 +421,11 @@ type Job struct {
 	Applied   uint32                 `protobuf:"varint,7,opt,name=applied,proto3" json:"applied,omitempty"`
 	Failed    uint32                 `protobuf:"varint,8,opt,name=failed,proto3" json:"failed,omitempty"`
 	// total - applied - failed.
-	Pending       uint32 `protobuf:"varint,9,opt,name=pending,proto3" json:"pending,omitempty"`
+	Pending uint32 `protobuf:"varint,9,opt,name=pending,proto3" json:"pending,omitempty"`
+	// SHA-256 over the items, in order. The same request id with other items is refused.
+	Digest []byte `protobuf:"bytes,10,opt,name=digest,proto3" json:"digest,omitempty"`
+	// When every item was durable in provisioning.requests. Absent: the request was broken off, or is under way.
+	AcceptedAt    *timestamppb.Timestamp `protobuf:"bytes,11,opt,name=accepted_at,json=acceptedAt,proto3" json:"accepted_at,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -495,6 +521,20 @@ func (x *Job) GetPending() uint32 {
 		return x.Pending
 	}
 	return 0
+}
+
+func (x *Job) GetDigest() []byte {
+	if x != nil {
+		return x.Digest
+	}
+	return nil
+}
+
+func (x *Job) GetAcceptedAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.AcceptedAt
+	}
+	return nil
 }
 
 // LineError is what is wrong with a line of an import.
@@ -757,7 +797,9 @@ type ImportAgentsResponse struct {
 	Errors     []*LineError `protobuf:"bytes,2,rep,name=errors,proto3" json:"errors,omitempty"`
 	ErrorCount uint32       `protobuf:"varint,3,opt,name=error_count,json=errorCount,proto3" json:"error_count,omitempty"`
 	// Lines read, the heading not counted.
-	Lines         uint32 `protobuf:"varint,4,opt,name=lines,proto3" json:"lines,omitempty"`
+	Lines uint32 `protobuf:"varint,4,opt,name=lines,proto3" json:"lines,omitempty"`
+	// What became of the lines, in words.
+	Summary       string `protobuf:"bytes,5,opt,name=summary,proto3" json:"summary,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -818,6 +860,13 @@ func (x *ImportAgentsResponse) GetLines() uint32 {
 		return x.Lines
 	}
 	return 0
+}
+
+func (x *ImportAgentsResponse) GetSummary() string {
+	if x != nil {
+		return x.Summary
+	}
+	return ""
 }
 
 type GetJobRequest struct {
@@ -1049,14 +1098,15 @@ const file_busyhour_provisioning_v1_job_proto_rawDesc = "" +
 	"\x04Kind\x12\x14\n" +
 	"\x10KIND_UNSPECIFIED\x10\x00\x12\x15\n" +
 	"\x11KIND_UPSERT_AGENT\x10\x01\x12\x15\n" +
-	"\x11KIND_DELETE_AGENT\x10\x02\"\xf8\x01\n" +
+	"\x11KIND_DELETE_AGENT\x10\x02\"\xb7\x02\n" +
 	"\aRequest\x128\n" +
 	"\x06tenant\x18\x01 \x01(\tB \xbaH\x1dr\x1b2\x19^[a-z0-9][a-z0-9-]{0,62}$R\x06tenant\x12 \n" +
 	"\x06job_id\x18\x02 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\x05jobId\x12\x1f\n" +
 	"\x06number\x18\x03 \x01(\rB\a\xbaH\x04*\x02(\x01R\x06number\x12\x14\n" +
 	"\x05total\x18\x04 \x01(\rR\x05total\x12:\n" +
 	"\x04item\x18\x05 \x01(\v2\x1e.busyhour.provisioning.v1.ItemB\x06\xbaH\x03\xc8\x01\x01R\x04item\x12\x1e\n" +
-	"\x05actor\x18\x06 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\x05actor\"\xc6\x02\n" +
+	"\x05actor\x18\x06 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\x05actor\x12=\n" +
+	"\frequested_at\x18\a \x01(\v2\x1a.google.protobuf.TimestampR\vrequestedAt\"\x83\x03\n" +
 	"\aOutcome\x12\x16\n" +
 	"\x06tenant\x18\x01 \x01(\tR\x06tenant\x12\x15\n" +
 	"\x06job_id\x18\x02 \x01(\tR\x05jobId\x12\x16\n" +
@@ -1066,7 +1116,9 @@ const file_busyhour_provisioning_v1_job_proto_rawDesc = "" +
 	"\x06reason\x18\x06 \x01(\tR\x06reason\x128\n" +
 	"\brevision\x18\a \x01(\v2\x1c.busyhour.common.v1.RevisionR\brevision\x12*\n" +
 	"\x02at\x18\b \x01(\v2\x1a.google.protobuf.TimestampR\x02at\x12\x1a\n" +
-	"\battempts\x18\t \x01(\rR\battempts\"\xff\x01\n" +
+	"\battempts\x18\t \x01(\rR\battempts\x12;\n" +
+	"\arequest\x18\n" +
+	" \x01(\v2!.busyhour.provisioning.v1.RequestR\arequest\"\xd4\x02\n" +
 	"\x03Job\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x16\n" +
 	"\x06tenant\x18\x02 \x01(\tR\x06tenant\x12\x1d\n" +
@@ -1078,7 +1130,11 @@ const file_busyhour_provisioning_v1_job_proto_rawDesc = "" +
 	"\x05total\x18\x06 \x01(\rR\x05total\x12\x18\n" +
 	"\aapplied\x18\a \x01(\rR\aapplied\x12\x16\n" +
 	"\x06failed\x18\b \x01(\rR\x06failed\x12\x18\n" +
-	"\apending\x18\t \x01(\rR\apending\"Q\n" +
+	"\apending\x18\t \x01(\rR\apending\x12\x16\n" +
+	"\x06digest\x18\n" +
+	" \x01(\fR\x06digest\x12;\n" +
+	"\vaccepted_at\x18\v \x01(\v2\x1a.google.protobuf.TimestampR\n" +
+	"acceptedAt\"Q\n" +
 	"\tLineError\x12\x12\n" +
 	"\x04line\x18\x01 \x01(\rR\x04line\x12\x16\n" +
 	"\x06column\x18\x02 \x01(\tR\x06column\x12\x18\n" +
@@ -1097,13 +1153,14 @@ const file_busyhour_provisioning_v1_job_proto_rawDesc = "" +
 	"request_id\x18\x02 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\trequestId\x12\x1e\n" +
 	"\x03csv\x18\x03 \x01(\fB\f\xbaH\tz\a\x10\x01\x18\x80\x80\xc0\x01R\x03csv\x12\x1e\n" +
 	"\x05actor\x18\x04 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\x05actor\x12\x17\n" +
-	"\adry_run\x18\x05 \x01(\bR\x06dryRun\"\xbb\x01\n" +
+	"\adry_run\x18\x05 \x01(\bR\x06dryRun\"\xd5\x01\n" +
 	"\x14ImportAgentsResponse\x12/\n" +
 	"\x03job\x18\x01 \x01(\v2\x1d.busyhour.provisioning.v1.JobR\x03job\x12;\n" +
 	"\x06errors\x18\x02 \x03(\v2#.busyhour.provisioning.v1.LineErrorR\x06errors\x12\x1f\n" +
 	"\verror_count\x18\x03 \x01(\rR\n" +
 	"errorCount\x12\x14\n" +
-	"\x05lines\x18\x04 \x01(\rR\x05lines\"d\n" +
+	"\x05lines\x18\x04 \x01(\rR\x05lines\x12\x18\n" +
+	"\asummary\x18\x05 \x01(\tR\asummary\"d\n" +
 	"\rGetJobRequest\x128\n" +
 	"\x06tenant\x18\x01 \x01(\tB \xbaH\x1dr\x1b2\x19^[a-z0-9][a-z0-9-]{0,62}$R\x06tenant\x12\x19\n" +
 	"\x02id\x18\x02 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\x02id\"A\n" +
@@ -1161,36 +1218,39 @@ var file_busyhour_provisioning_v1_job_proto_goTypes = []any{
 	(*ListOutcomesRequest)(nil),   // 13: busyhour.provisioning.v1.ListOutcomesRequest
 	(*ListOutcomesResponse)(nil),  // 14: busyhour.provisioning.v1.ListOutcomesResponse
 	(*Agent)(nil),                 // 15: busyhour.provisioning.v1.Agent
-	(*v1.Revision)(nil),           // 16: busyhour.common.v1.Revision
-	(*timestamppb.Timestamp)(nil), // 17: google.protobuf.Timestamp
+	(*timestamppb.Timestamp)(nil), // 16: google.protobuf.Timestamp
+	(*v1.Revision)(nil),           // 17: busyhour.common.v1.Revision
 }
 var file_busyhour_provisioning_v1_job_proto_depIdxs = []int32{
 	1,  // 0: busyhour.provisioning.v1.Item.kind:type_name -> busyhour.provisioning.v1.Item.Kind
 	15, // 1: busyhour.provisioning.v1.Item.agent:type_name -> busyhour.provisioning.v1.Agent
 	2,  // 2: busyhour.provisioning.v1.Request.item:type_name -> busyhour.provisioning.v1.Item
-	0,  // 3: busyhour.provisioning.v1.Outcome.outcome:type_name -> busyhour.provisioning.v1.ItemOutcome
-	16, // 4: busyhour.provisioning.v1.Outcome.revision:type_name -> busyhour.common.v1.Revision
-	17, // 5: busyhour.provisioning.v1.Outcome.at:type_name -> google.protobuf.Timestamp
-	17, // 6: busyhour.provisioning.v1.Job.created_at:type_name -> google.protobuf.Timestamp
-	2,  // 7: busyhour.provisioning.v1.CreateJobRequest.items:type_name -> busyhour.provisioning.v1.Item
-	5,  // 8: busyhour.provisioning.v1.CreateJobResponse.job:type_name -> busyhour.provisioning.v1.Job
-	5,  // 9: busyhour.provisioning.v1.ImportAgentsResponse.job:type_name -> busyhour.provisioning.v1.Job
-	6,  // 10: busyhour.provisioning.v1.ImportAgentsResponse.errors:type_name -> busyhour.provisioning.v1.LineError
-	5,  // 11: busyhour.provisioning.v1.GetJobResponse.job:type_name -> busyhour.provisioning.v1.Job
-	4,  // 12: busyhour.provisioning.v1.ListOutcomesResponse.outcomes:type_name -> busyhour.provisioning.v1.Outcome
-	7,  // 13: busyhour.provisioning.v1.JobService.CreateJob:input_type -> busyhour.provisioning.v1.CreateJobRequest
-	9,  // 14: busyhour.provisioning.v1.JobService.ImportAgents:input_type -> busyhour.provisioning.v1.ImportAgentsRequest
-	11, // 15: busyhour.provisioning.v1.JobService.GetJob:input_type -> busyhour.provisioning.v1.GetJobRequest
-	13, // 16: busyhour.provisioning.v1.JobService.ListOutcomes:input_type -> busyhour.provisioning.v1.ListOutcomesRequest
-	8,  // 17: busyhour.provisioning.v1.JobService.CreateJob:output_type -> busyhour.provisioning.v1.CreateJobResponse
-	10, // 18: busyhour.provisioning.v1.JobService.ImportAgents:output_type -> busyhour.provisioning.v1.ImportAgentsResponse
-	12, // 19: busyhour.provisioning.v1.JobService.GetJob:output_type -> busyhour.provisioning.v1.GetJobResponse
-	14, // 20: busyhour.provisioning.v1.JobService.ListOutcomes:output_type -> busyhour.provisioning.v1.ListOutcomesResponse
-	17, // [17:21] is the sub-list for method output_type
-	13, // [13:17] is the sub-list for method input_type
-	13, // [13:13] is the sub-list for extension type_name
-	13, // [13:13] is the sub-list for extension extendee
-	0,  // [0:13] is the sub-list for field type_name
+	16, // 3: busyhour.provisioning.v1.Request.requested_at:type_name -> google.protobuf.Timestamp
+	0,  // 4: busyhour.provisioning.v1.Outcome.outcome:type_name -> busyhour.provisioning.v1.ItemOutcome
+	17, // 5: busyhour.provisioning.v1.Outcome.revision:type_name -> busyhour.common.v1.Revision
+	16, // 6: busyhour.provisioning.v1.Outcome.at:type_name -> google.protobuf.Timestamp
+	3,  // 7: busyhour.provisioning.v1.Outcome.request:type_name -> busyhour.provisioning.v1.Request
+	16, // 8: busyhour.provisioning.v1.Job.created_at:type_name -> google.protobuf.Timestamp
+	16, // 9: busyhour.provisioning.v1.Job.accepted_at:type_name -> google.protobuf.Timestamp
+	2,  // 10: busyhour.provisioning.v1.CreateJobRequest.items:type_name -> busyhour.provisioning.v1.Item
+	5,  // 11: busyhour.provisioning.v1.CreateJobResponse.job:type_name -> busyhour.provisioning.v1.Job
+	5,  // 12: busyhour.provisioning.v1.ImportAgentsResponse.job:type_name -> busyhour.provisioning.v1.Job
+	6,  // 13: busyhour.provisioning.v1.ImportAgentsResponse.errors:type_name -> busyhour.provisioning.v1.LineError
+	5,  // 14: busyhour.provisioning.v1.GetJobResponse.job:type_name -> busyhour.provisioning.v1.Job
+	4,  // 15: busyhour.provisioning.v1.ListOutcomesResponse.outcomes:type_name -> busyhour.provisioning.v1.Outcome
+	7,  // 16: busyhour.provisioning.v1.JobService.CreateJob:input_type -> busyhour.provisioning.v1.CreateJobRequest
+	9,  // 17: busyhour.provisioning.v1.JobService.ImportAgents:input_type -> busyhour.provisioning.v1.ImportAgentsRequest
+	11, // 18: busyhour.provisioning.v1.JobService.GetJob:input_type -> busyhour.provisioning.v1.GetJobRequest
+	13, // 19: busyhour.provisioning.v1.JobService.ListOutcomes:input_type -> busyhour.provisioning.v1.ListOutcomesRequest
+	8,  // 20: busyhour.provisioning.v1.JobService.CreateJob:output_type -> busyhour.provisioning.v1.CreateJobResponse
+	10, // 21: busyhour.provisioning.v1.JobService.ImportAgents:output_type -> busyhour.provisioning.v1.ImportAgentsResponse
+	12, // 22: busyhour.provisioning.v1.JobService.GetJob:output_type -> busyhour.provisioning.v1.GetJobResponse
+	14, // 23: busyhour.provisioning.v1.JobService.ListOutcomes:output_type -> busyhour.provisioning.v1.ListOutcomesResponse
+	20, // [20:24] is the sub-list for method output_type
+	16, // [16:20] is the sub-list for method input_type
+	16, // [16:16] is the sub-list for extension type_name
+	16, // [16:16] is the sub-list for extension extendee
+	0,  // [0:16] is the sub-list for field type_name
 }
 
 func init() { file_busyhour_provisioning_v1_job_proto_init() }

@@ -46,7 +46,8 @@ const (
 
 // JobServiceClient is a client for the busyhour.provisioning.v1.JobService service.
 type JobServiceClient interface {
-	// CreateJob writes every item to provisioning.requests and answers when all are durable.
+	// CreateJob writes every item to provisioning.requests and answers when all are durable. Called again with the same
+	// request id it gives the same job, and writes what a broken-off call left out.
 	CreateJob(context.Context, *connect.Request[v1.CreateJobRequest]) (*connect.Response[v1.CreateJobResponse], error)
 	// ImportAgents reads a CSV with a heading line: id,name,skills,queues,capacity,address. All or nothing: if any line is
 	// bad, no line is taken and every bad line is named.
@@ -124,7 +125,8 @@ func (c *jobServiceClient) ListOutcomes(ctx context.Context, req *connect.Reques
 
 // JobServiceHandler is an implementation of the busyhour.provisioning.v1.JobService service.
 type JobServiceHandler interface {
-	// CreateJob writes every item to provisioning.requests and answers when all are durable.
+	// CreateJob writes every item to provisioning.requests and answers when all are durable. Called again with the same
+	// request id it gives the same job, and writes what a broken-off call left out.
 	CreateJob(context.Context, *connect.Request[v1.CreateJobRequest]) (*connect.Response[v1.CreateJobResponse], error)
 	// ImportAgents reads a CSV with a heading line: id,name,skills,queues,capacity,address. All or nothing: if any line is
 	// bad, no line is taken and every bad line is named.
