@@ -1,0 +1,30 @@
+package telemetry
+
+import (
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+)
+
+// Registry makes a registry that already tells of the process, the Go runtime and the build.
+func Registry() *prometheus.Registry {
+	reg := prometheus.NewRegistry()
+	reg.MustRegister(
+		collectors.NewGoCollector(),
+		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
+		collectors.NewBuildInfoCollector(),
+	)
+	return reg
+}
+
+// Register registers c, or returns the equal collector that stands there already: services that share a process share
+// the metrics of what they share.
+func Register[C prometheus.Collector](reg prometheus.Registerer, c C) C {
+	err := reg.Register(c)
+	if there, ok := err.(prometheus.AlreadyRegisteredError); ok {
+		return there.ExistingCollector.(C)
+	}
+	if err != nil {
+		panic(err) // two different metrics of one name: a mistake in the code
+	}
+	return c
+}
