@@ -217,7 +217,7 @@ func (x Pass_Kind) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Pass_Kind.Descriptor instead.
 func (Pass_Kind) EnumDescriptor() ([]byte, []int) {
-	return file_busyhour_routing_v1_contact_proto_rawDescGZIP(), []int{2, 0}
+	return file_busyhour_routing_v1_contact_proto_rawDescGZIP(), []int{3, 0}
 }
 
 type Wanted_Kind int32
@@ -282,7 +282,7 @@ func (x Wanted_Kind) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Wanted_Kind.Descriptor instead.
 func (Wanted_Kind) EnumDescriptor() ([]byte, []int) {
-	return file_busyhour_routing_v1_contact_proto_rawDescGZIP(), []int{4, 0}
+	return file_busyhour_routing_v1_contact_proto_rawDescGZIP(), []int{5, 0}
 }
 
 type ContactEvent_Kind int32
@@ -375,7 +375,7 @@ func (x ContactEvent_Kind) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use ContactEvent_Kind.Descriptor instead.
 func (ContactEvent_Kind) EnumDescriptor() ([]byte, []int) {
-	return file_busyhour_routing_v1_contact_proto_rawDescGZIP(), []int{8, 0}
+	return file_busyhour_routing_v1_contact_proto_rawDescGZIP(), []int{9, 0}
 }
 
 // Contact is the whole record of one customer interaction.
@@ -422,7 +422,9 @@ type Contact struct {
 	// How often it was offered.
 	Offers uint32 `protobuf:"varint,25,opt,name=offers,proto3" json:"offers,omitempty"`
 	// Why the latest offer went where it went.
-	Decision      *Decision `protobuf:"bytes,26,opt,name=decision,proto3" json:"decision,omitempty"`
+	Decision *Decision `protobuf:"bytes,26,opt,name=decision,proto3" json:"decision,omitempty"`
+	// The queue's rules as they stood when the contact was queued; a later change of the queue does not move it.
+	Terms         *Terms `protobuf:"bytes,27,opt,name=terms,proto3" json:"terms,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -639,6 +641,99 @@ func (x *Contact) GetDecision() *Decision {
 	return nil
 }
 
+func (x *Contact) GetTerms() *Terms {
+	if x != nil {
+		return x.Terms
+	}
+	return nil
+}
+
+// Terms are what a queue promises a contact on arrival.
+type Terms struct {
+	state          protoimpl.MessageState `protogen:"open.v1"`
+	QueueName      string                 `protobuf:"bytes,1,opt,name=queue_name,json=queueName,proto3" json:"queue_name,omitempty"`
+	OfferTimeoutMs uint32                 `protobuf:"varint,2,opt,name=offer_timeout_ms,json=offerTimeoutMs,proto3" json:"offer_timeout_ms,omitempty"`
+	// Zero: the contact is completed as soon as the call is over.
+	WrapUpLimitMs        uint32 `protobuf:"varint,3,opt,name=wrap_up_limit_ms,json=wrapUpLimitMs,proto3" json:"wrap_up_limit_ms,omitempty"`
+	MaxWaitMs            uint32 `protobuf:"varint,4,opt,name=max_wait_ms,json=maxWaitMs,proto3" json:"max_wait_ms,omitempty"`
+	ServiceLevelTargetMs uint32 `protobuf:"varint,5,opt,name=service_level_target_ms,json=serviceLevelTargetMs,proto3" json:"service_level_target_ms,omitempty"`
+	RetryAfterMs         uint32 `protobuf:"varint,6,opt,name=retry_after_ms,json=retryAfterMs,proto3" json:"retry_after_ms,omitempty"`
+	unknownFields        protoimpl.UnknownFields
+	sizeCache            protoimpl.SizeCache
+}
+
+func (x *Terms) Reset() {
+	*x = Terms{}
+	mi := &file_busyhour_routing_v1_contact_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Terms) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Terms) ProtoMessage() {}
+
+func (x *Terms) ProtoReflect() protoreflect.Message {
+	mi := &file_busyhour_routing_v1_contact_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Terms.ProtoReflect.Descriptor instead.
+func (*Terms) Descriptor() ([]byte, []int) {
+	return file_busyhour_routing_v1_contact_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *Terms) GetQueueName() string {
+	if x != nil {
+		return x.QueueName
+	}
+	return ""
+}
+
+func (x *Terms) GetOfferTimeoutMs() uint32 {
+	if x != nil {
+		return x.OfferTimeoutMs
+	}
+	return 0
+}
+
+func (x *Terms) GetWrapUpLimitMs() uint32 {
+	if x != nil {
+		return x.WrapUpLimitMs
+	}
+	return 0
+}
+
+func (x *Terms) GetMaxWaitMs() uint32 {
+	if x != nil {
+		return x.MaxWaitMs
+	}
+	return 0
+}
+
+func (x *Terms) GetServiceLevelTargetMs() uint32 {
+	if x != nil {
+		return x.ServiceLevelTargetMs
+	}
+	return 0
+}
+
+func (x *Terms) GetRetryAfterMs() uint32 {
+	if x != nil {
+		return x.RetryAfterMs
+	}
+	return 0
+}
+
 // Reservation ties a contact to one agent.
 type Reservation struct {
 	state   protoimpl.MessageState `protogen:"open.v1"`
@@ -653,7 +748,7 @@ type Reservation struct {
 
 func (x *Reservation) Reset() {
 	*x = Reservation{}
-	mi := &file_busyhour_routing_v1_contact_proto_msgTypes[1]
+	mi := &file_busyhour_routing_v1_contact_proto_msgTypes[2]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -665,7 +760,7 @@ func (x *Reservation) String() string {
 func (*Reservation) ProtoMessage() {}
 
 func (x *Reservation) ProtoReflect() protoreflect.Message {
-	mi := &file_busyhour_routing_v1_contact_proto_msgTypes[1]
+	mi := &file_busyhour_routing_v1_contact_proto_msgTypes[2]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -678,7 +773,7 @@ func (x *Reservation) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Reservation.ProtoReflect.Descriptor instead.
 func (*Reservation) Descriptor() ([]byte, []int) {
-	return file_busyhour_routing_v1_contact_proto_rawDescGZIP(), []int{1}
+	return file_busyhour_routing_v1_contact_proto_rawDescGZIP(), []int{2}
 }
 
 func (x *Reservation) GetAgentId() string {
@@ -721,7 +816,7 @@ type Pass struct {
 
 func (x *Pass) Reset() {
 	*x = Pass{}
-	mi := &file_busyhour_routing_v1_contact_proto_msgTypes[2]
+	mi := &file_busyhour_routing_v1_contact_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -733,7 +828,7 @@ func (x *Pass) String() string {
 func (*Pass) ProtoMessage() {}
 
 func (x *Pass) ProtoReflect() protoreflect.Message {
-	mi := &file_busyhour_routing_v1_contact_proto_msgTypes[2]
+	mi := &file_busyhour_routing_v1_contact_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -746,7 +841,7 @@ func (x *Pass) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Pass.ProtoReflect.Descriptor instead.
 func (*Pass) Descriptor() ([]byte, []int) {
-	return file_busyhour_routing_v1_contact_proto_rawDescGZIP(), []int{2}
+	return file_busyhour_routing_v1_contact_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *Pass) GetAgentId() string {
@@ -774,7 +869,8 @@ func (x *Pass) GetAt() *timestamppb.Timestamp {
 type Decision struct {
 	state  protoimpl.MessageState `protogen:"open.v1"`
 	Chosen string                 `protobuf:"bytes,1,opt,name=chosen,proto3" json:"chosen,omitempty"`
-	// UPPER_SNAKE_CASE: LONGEST_IDLE, or NO_CANDIDATE.
+	// UPPER_SNAKE_CASE: LONGEST_IDLE; AMONG_LONGEST_IDLE, when others were first at the longest idle; FIRST_IN_LINE, when
+	// the agent became free and the contact led all their queues; AMONG_FIRST_IN_LINE likewise.
 	Why string `protobuf:"bytes,2,opt,name=why,proto3" json:"why,omitempty"`
 	// At most 16.
 	PassedOver    []*Decision_PassedOver `protobuf:"bytes,3,rep,name=passed_over,json=passedOver,proto3" json:"passed_over,omitempty"`
@@ -784,7 +880,7 @@ type Decision struct {
 
 func (x *Decision) Reset() {
 	*x = Decision{}
-	mi := &file_busyhour_routing_v1_contact_proto_msgTypes[3]
+	mi := &file_busyhour_routing_v1_contact_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -796,7 +892,7 @@ func (x *Decision) String() string {
 func (*Decision) ProtoMessage() {}
 
 func (x *Decision) ProtoReflect() protoreflect.Message {
-	mi := &file_busyhour_routing_v1_contact_proto_msgTypes[3]
+	mi := &file_busyhour_routing_v1_contact_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -809,7 +905,7 @@ func (x *Decision) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Decision.ProtoReflect.Descriptor instead.
 func (*Decision) Descriptor() ([]byte, []int) {
-	return file_busyhour_routing_v1_contact_proto_rawDescGZIP(), []int{3}
+	return file_busyhour_routing_v1_contact_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *Decision) GetChosen() string {
@@ -846,7 +942,7 @@ type Wanted struct {
 
 func (x *Wanted) Reset() {
 	*x = Wanted{}
-	mi := &file_busyhour_routing_v1_contact_proto_msgTypes[4]
+	mi := &file_busyhour_routing_v1_contact_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -858,7 +954,7 @@ func (x *Wanted) String() string {
 func (*Wanted) ProtoMessage() {}
 
 func (x *Wanted) ProtoReflect() protoreflect.Message {
-	mi := &file_busyhour_routing_v1_contact_proto_msgTypes[4]
+	mi := &file_busyhour_routing_v1_contact_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -871,7 +967,7 @@ func (x *Wanted) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Wanted.ProtoReflect.Descriptor instead.
 func (*Wanted) Descriptor() ([]byte, []int) {
-	return file_busyhour_routing_v1_contact_proto_rawDescGZIP(), []int{4}
+	return file_busyhour_routing_v1_contact_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *Wanted) GetKind() Wanted_Kind {
@@ -908,7 +1004,7 @@ type Leg struct {
 
 func (x *Leg) Reset() {
 	*x = Leg{}
-	mi := &file_busyhour_routing_v1_contact_proto_msgTypes[5]
+	mi := &file_busyhour_routing_v1_contact_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -920,7 +1016,7 @@ func (x *Leg) String() string {
 func (*Leg) ProtoMessage() {}
 
 func (x *Leg) ProtoReflect() protoreflect.Message {
-	mi := &file_busyhour_routing_v1_contact_proto_msgTypes[5]
+	mi := &file_busyhour_routing_v1_contact_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -933,7 +1029,7 @@ func (x *Leg) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Leg.ProtoReflect.Descriptor instead.
 func (*Leg) Descriptor() ([]byte, []int) {
-	return file_busyhour_routing_v1_contact_proto_rawDescGZIP(), []int{5}
+	return file_busyhour_routing_v1_contact_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *Leg) GetId() string {
@@ -981,7 +1077,7 @@ type Card struct {
 
 func (x *Card) Reset() {
 	*x = Card{}
-	mi := &file_busyhour_routing_v1_contact_proto_msgTypes[6]
+	mi := &file_busyhour_routing_v1_contact_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -993,7 +1089,7 @@ func (x *Card) String() string {
 func (*Card) ProtoMessage() {}
 
 func (x *Card) ProtoReflect() protoreflect.Message {
-	mi := &file_busyhour_routing_v1_contact_proto_msgTypes[6]
+	mi := &file_busyhour_routing_v1_contact_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1006,7 +1102,7 @@ func (x *Card) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Card.ProtoReflect.Descriptor instead.
 func (*Card) Descriptor() ([]byte, []int) {
-	return file_busyhour_routing_v1_contact_proto_rawDescGZIP(), []int{6}
+	return file_busyhour_routing_v1_contact_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *Card) GetContactId() string {
@@ -1117,7 +1213,7 @@ type Workload struct {
 
 func (x *Workload) Reset() {
 	*x = Workload{}
-	mi := &file_busyhour_routing_v1_contact_proto_msgTypes[7]
+	mi := &file_busyhour_routing_v1_contact_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1129,7 +1225,7 @@ func (x *Workload) String() string {
 func (*Workload) ProtoMessage() {}
 
 func (x *Workload) ProtoReflect() protoreflect.Message {
-	mi := &file_busyhour_routing_v1_contact_proto_msgTypes[7]
+	mi := &file_busyhour_routing_v1_contact_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1142,7 +1238,7 @@ func (x *Workload) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Workload.ProtoReflect.Descriptor instead.
 func (*Workload) Descriptor() ([]byte, []int) {
-	return file_busyhour_routing_v1_contact_proto_rawDescGZIP(), []int{7}
+	return file_busyhour_routing_v1_contact_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *Workload) GetAgentId() string {
@@ -1189,14 +1285,16 @@ type ContactEvent struct {
 	Revision *v1.Revision           `protobuf:"bytes,2,opt,name=revision,proto3" json:"revision,omitempty"`
 	At       *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=at,proto3" json:"at,omitempty"`
 	// The record after the event.
-	Contact       *Contact `protobuf:"bytes,4,opt,name=contact,proto3" json:"contact,omitempty"`
+	Contact *Contact `protobuf:"bytes,4,opt,name=contact,proto3" json:"contact,omitempty"`
+	// In words, where there are any: the switch's cause, or why a supervisor closed the contact.
+	Note          string `protobuf:"bytes,5,opt,name=note,proto3" json:"note,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ContactEvent) Reset() {
 	*x = ContactEvent{}
-	mi := &file_busyhour_routing_v1_contact_proto_msgTypes[8]
+	mi := &file_busyhour_routing_v1_contact_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1208,7 +1306,7 @@ func (x *ContactEvent) String() string {
 func (*ContactEvent) ProtoMessage() {}
 
 func (x *ContactEvent) ProtoReflect() protoreflect.Message {
-	mi := &file_busyhour_routing_v1_contact_proto_msgTypes[8]
+	mi := &file_busyhour_routing_v1_contact_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1221,7 +1319,7 @@ func (x *ContactEvent) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ContactEvent.ProtoReflect.Descriptor instead.
 func (*ContactEvent) Descriptor() ([]byte, []int) {
-	return file_busyhour_routing_v1_contact_proto_rawDescGZIP(), []int{8}
+	return file_busyhour_routing_v1_contact_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *ContactEvent) GetKind() ContactEvent_Kind {
@@ -1252,6 +1350,13 @@ func (x *ContactEvent) GetContact() *Contact {
 	return nil
 }
 
+func (x *ContactEvent) GetNote() string {
+	if x != nil {
+		return x.Note
+	}
+	return ""
+}
+
 // WorkloadPush is the NATS payload for one agent's screens.
 type WorkloadPush struct {
 	state    protoimpl.MessageState `protogen:"open.v1"`
@@ -1270,7 +1375,7 @@ type WorkloadPush struct {
 
 func (x *WorkloadPush) Reset() {
 	*x = WorkloadPush{}
-	mi := &file_busyhour_routing_v1_contact_proto_msgTypes[9]
+	mi := &file_busyhour_routing_v1_contact_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1282,7 +1387,7 @@ func (x *WorkloadPush) String() string {
 func (*WorkloadPush) ProtoMessage() {}
 
 func (x *WorkloadPush) ProtoReflect() protoreflect.Message {
-	mi := &file_busyhour_routing_v1_contact_proto_msgTypes[9]
+	mi := &file_busyhour_routing_v1_contact_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1295,7 +1400,7 @@ func (x *WorkloadPush) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WorkloadPush.ProtoReflect.Descriptor instead.
 func (*WorkloadPush) Descriptor() ([]byte, []int) {
-	return file_busyhour_routing_v1_contact_proto_rawDescGZIP(), []int{9}
+	return file_busyhour_routing_v1_contact_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *WorkloadPush) GetTenant() string {
@@ -1343,7 +1448,8 @@ func (x *WorkloadPush) GetAt() *timestamppb.Timestamp {
 type Decision_PassedOver struct {
 	state   protoimpl.MessageState `protogen:"open.v1"`
 	AgentId string                 `protobuf:"bytes,1,opt,name=agent_id,json=agentId,proto3" json:"agent_id,omitempty"`
-	// UPPER_SNAKE_CASE: SKILL_MISSING, NOT_AVAILABLE, NO_CAPACITY, PASSED_BEFORE, CONNECTION_GRACE.
+	// UPPER_SNAKE_CASE: SKILL_MISSING, NOT_AVAILABLE, NO_CAPACITY, PASSED_BEFORE, CONNECTION_GRACE, NOT_IN_QUEUE,
+	// NOT_IN_DIRECTORY, or TAKEN: another contact was being offered to the agent at that moment.
 	Reason        string `protobuf:"bytes,2,opt,name=reason,proto3" json:"reason,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1351,7 +1457,7 @@ type Decision_PassedOver struct {
 
 func (x *Decision_PassedOver) Reset() {
 	*x = Decision_PassedOver{}
-	mi := &file_busyhour_routing_v1_contact_proto_msgTypes[11]
+	mi := &file_busyhour_routing_v1_contact_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1363,7 +1469,7 @@ func (x *Decision_PassedOver) String() string {
 func (*Decision_PassedOver) ProtoMessage() {}
 
 func (x *Decision_PassedOver) ProtoReflect() protoreflect.Message {
-	mi := &file_busyhour_routing_v1_contact_proto_msgTypes[11]
+	mi := &file_busyhour_routing_v1_contact_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1376,7 +1482,7 @@ func (x *Decision_PassedOver) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Decision_PassedOver.ProtoReflect.Descriptor instead.
 func (*Decision_PassedOver) Descriptor() ([]byte, []int) {
-	return file_busyhour_routing_v1_contact_proto_rawDescGZIP(), []int{3, 0}
+	return file_busyhour_routing_v1_contact_proto_rawDescGZIP(), []int{4, 0}
 }
 
 func (x *Decision_PassedOver) GetAgentId() string {
@@ -1397,7 +1503,8 @@ var File_busyhour_routing_v1_contact_proto protoreflect.FileDescriptor
 
 const file_busyhour_routing_v1_contact_proto_rawDesc = "" +
 	"\n" +
-	"!busyhour/routing/v1/contact.proto\x12\x13busyhour.routing.v1\x1a\x1fbusyhour/common/v1/common.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xdc\t\n" +
+	"!busyhour/routing/v1/contact.proto\x12\x13busyhour.routing.v1\x1a\x1fbusyhour/common/v1/common.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x8e\n" +
+	"\n" +
 	"\aContact\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x16\n" +
 	"\x06tenant\x18\x02 \x01(\tR\x06tenant\x12\x1b\n" +
@@ -1429,10 +1536,19 @@ const file_busyhour_routing_v1_contact_proto_rawDesc = "" +
 	"attributes\x18\x18 \x03(\v2,.busyhour.routing.v1.Contact.AttributesEntryR\n" +
 	"attributes\x12\x16\n" +
 	"\x06offers\x18\x19 \x01(\rR\x06offers\x129\n" +
-	"\bdecision\x18\x1a \x01(\v2\x1d.busyhour.routing.v1.DecisionR\bdecision\x1a=\n" +
+	"\bdecision\x18\x1a \x01(\v2\x1d.busyhour.routing.v1.DecisionR\bdecision\x120\n" +
+	"\x05terms\x18\x1b \x01(\v2\x1a.busyhour.routing.v1.TermsR\x05terms\x1a=\n" +
 	"\x0fAttributesEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xda\x01\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xf6\x01\n" +
+	"\x05Terms\x12\x1d\n" +
+	"\n" +
+	"queue_name\x18\x01 \x01(\tR\tqueueName\x12(\n" +
+	"\x10offer_timeout_ms\x18\x02 \x01(\rR\x0eofferTimeoutMs\x12'\n" +
+	"\x10wrap_up_limit_ms\x18\x03 \x01(\rR\rwrapUpLimitMs\x12\x1e\n" +
+	"\vmax_wait_ms\x18\x04 \x01(\rR\tmaxWaitMs\x125\n" +
+	"\x17service_level_target_ms\x18\x05 \x01(\rR\x14serviceLevelTargetMs\x12$\n" +
+	"\x0eretry_after_ms\x18\x06 \x01(\rR\fretryAfterMs\"\xda\x01\n" +
 	"\vReservation\x12\x19\n" +
 	"\bagent_id\x18\x01 \x01(\tR\aagentId\x128\n" +
 	"\bworkload\x18\x02 \x01(\v2\x1c.busyhour.common.v1.RevisionR\bworkload\x129\n" +
@@ -1502,12 +1618,13 @@ const file_busyhour_routing_v1_contact_proto_rawDesc = "" +
 	"\n" +
 	"idle_since\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\tidleSince\x12*\n" +
 	"\x02at\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\x02at\x12\x1b\n" +
-	"\tqueue_ids\x18\x05 \x03(\tR\bqueueIds\"\xc2\x04\n" +
+	"\tqueue_ids\x18\x05 \x03(\tR\bqueueIds\"\xd6\x04\n" +
 	"\fContactEvent\x12:\n" +
 	"\x04kind\x18\x01 \x01(\x0e2&.busyhour.routing.v1.ContactEvent.KindR\x04kind\x128\n" +
 	"\brevision\x18\x02 \x01(\v2\x1c.busyhour.common.v1.RevisionR\brevision\x12*\n" +
 	"\x02at\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\x02at\x126\n" +
-	"\acontact\x18\x04 \x01(\v2\x1c.busyhour.routing.v1.ContactR\acontact\"\xd7\x02\n" +
+	"\acontact\x18\x04 \x01(\v2\x1c.busyhour.routing.v1.ContactR\acontact\x12\x12\n" +
+	"\x04note\x18\x05 \x01(\tR\x04note\"\xd7\x02\n" +
 	"\x04Kind\x12\x14\n" +
 	"\x10KIND_UNSPECIFIED\x10\x00\x12\x0f\n" +
 	"\vKIND_QUEUED\x10\x01\x12\x10\n" +
@@ -1571,7 +1688,7 @@ func file_busyhour_routing_v1_contact_proto_rawDescGZIP() []byte {
 }
 
 var file_busyhour_routing_v1_contact_proto_enumTypes = make([]protoimpl.EnumInfo, 5)
-var file_busyhour_routing_v1_contact_proto_msgTypes = make([]protoimpl.MessageInfo, 13)
+var file_busyhour_routing_v1_contact_proto_msgTypes = make([]protoimpl.MessageInfo, 14)
 var file_busyhour_routing_v1_contact_proto_goTypes = []any{
 	(ContactState)(0),             // 0: busyhour.routing.v1.ContactState
 	(EndedBy)(0),                  // 1: busyhour.routing.v1.EndedBy
@@ -1579,72 +1696,74 @@ var file_busyhour_routing_v1_contact_proto_goTypes = []any{
 	(Wanted_Kind)(0),              // 3: busyhour.routing.v1.Wanted.Kind
 	(ContactEvent_Kind)(0),        // 4: busyhour.routing.v1.ContactEvent.Kind
 	(*Contact)(nil),               // 5: busyhour.routing.v1.Contact
-	(*Reservation)(nil),           // 6: busyhour.routing.v1.Reservation
-	(*Pass)(nil),                  // 7: busyhour.routing.v1.Pass
-	(*Decision)(nil),              // 8: busyhour.routing.v1.Decision
-	(*Wanted)(nil),                // 9: busyhour.routing.v1.Wanted
-	(*Leg)(nil),                   // 10: busyhour.routing.v1.Leg
-	(*Card)(nil),                  // 11: busyhour.routing.v1.Card
-	(*Workload)(nil),              // 12: busyhour.routing.v1.Workload
-	(*ContactEvent)(nil),          // 13: busyhour.routing.v1.ContactEvent
-	(*WorkloadPush)(nil),          // 14: busyhour.routing.v1.WorkloadPush
-	nil,                           // 15: busyhour.routing.v1.Contact.AttributesEntry
-	(*Decision_PassedOver)(nil),   // 16: busyhour.routing.v1.Decision.PassedOver
-	nil,                           // 17: busyhour.routing.v1.Card.AttributesEntry
-	(v1.Channel)(0),               // 18: busyhour.common.v1.Channel
-	(*timestamppb.Timestamp)(nil), // 19: google.protobuf.Timestamp
-	(*v1.Skill)(nil),              // 20: busyhour.common.v1.Skill
-	(*v1.Revision)(nil),           // 21: busyhour.common.v1.Revision
+	(*Terms)(nil),                 // 6: busyhour.routing.v1.Terms
+	(*Reservation)(nil),           // 7: busyhour.routing.v1.Reservation
+	(*Pass)(nil),                  // 8: busyhour.routing.v1.Pass
+	(*Decision)(nil),              // 9: busyhour.routing.v1.Decision
+	(*Wanted)(nil),                // 10: busyhour.routing.v1.Wanted
+	(*Leg)(nil),                   // 11: busyhour.routing.v1.Leg
+	(*Card)(nil),                  // 12: busyhour.routing.v1.Card
+	(*Workload)(nil),              // 13: busyhour.routing.v1.Workload
+	(*ContactEvent)(nil),          // 14: busyhour.routing.v1.ContactEvent
+	(*WorkloadPush)(nil),          // 15: busyhour.routing.v1.WorkloadPush
+	nil,                           // 16: busyhour.routing.v1.Contact.AttributesEntry
+	(*Decision_PassedOver)(nil),   // 17: busyhour.routing.v1.Decision.PassedOver
+	nil,                           // 18: busyhour.routing.v1.Card.AttributesEntry
+	(v1.Channel)(0),               // 19: busyhour.common.v1.Channel
+	(*timestamppb.Timestamp)(nil), // 20: google.protobuf.Timestamp
+	(*v1.Skill)(nil),              // 21: busyhour.common.v1.Skill
+	(*v1.Revision)(nil),           // 22: busyhour.common.v1.Revision
 }
 var file_busyhour_routing_v1_contact_proto_depIdxs = []int32{
-	18, // 0: busyhour.routing.v1.Contact.channel:type_name -> busyhour.common.v1.Channel
+	19, // 0: busyhour.routing.v1.Contact.channel:type_name -> busyhour.common.v1.Channel
 	0,  // 1: busyhour.routing.v1.Contact.state:type_name -> busyhour.routing.v1.ContactState
-	19, // 2: busyhour.routing.v1.Contact.since:type_name -> google.protobuf.Timestamp
-	19, // 3: busyhour.routing.v1.Contact.deadline:type_name -> google.protobuf.Timestamp
-	20, // 4: busyhour.routing.v1.Contact.required_skills:type_name -> busyhour.common.v1.Skill
-	19, // 5: busyhour.routing.v1.Contact.created_at:type_name -> google.protobuf.Timestamp
-	19, // 6: busyhour.routing.v1.Contact.queued_at:type_name -> google.protobuf.Timestamp
-	19, // 7: busyhour.routing.v1.Contact.connected_at:type_name -> google.protobuf.Timestamp
-	19, // 8: busyhour.routing.v1.Contact.ended_at:type_name -> google.protobuf.Timestamp
-	6,  // 9: busyhour.routing.v1.Contact.reservation:type_name -> busyhour.routing.v1.Reservation
-	7,  // 10: busyhour.routing.v1.Contact.passes:type_name -> busyhour.routing.v1.Pass
-	9,  // 11: busyhour.routing.v1.Contact.wanted:type_name -> busyhour.routing.v1.Wanted
-	10, // 12: busyhour.routing.v1.Contact.legs:type_name -> busyhour.routing.v1.Leg
+	20, // 2: busyhour.routing.v1.Contact.since:type_name -> google.protobuf.Timestamp
+	20, // 3: busyhour.routing.v1.Contact.deadline:type_name -> google.protobuf.Timestamp
+	21, // 4: busyhour.routing.v1.Contact.required_skills:type_name -> busyhour.common.v1.Skill
+	20, // 5: busyhour.routing.v1.Contact.created_at:type_name -> google.protobuf.Timestamp
+	20, // 6: busyhour.routing.v1.Contact.queued_at:type_name -> google.protobuf.Timestamp
+	20, // 7: busyhour.routing.v1.Contact.connected_at:type_name -> google.protobuf.Timestamp
+	20, // 8: busyhour.routing.v1.Contact.ended_at:type_name -> google.protobuf.Timestamp
+	7,  // 9: busyhour.routing.v1.Contact.reservation:type_name -> busyhour.routing.v1.Reservation
+	8,  // 10: busyhour.routing.v1.Contact.passes:type_name -> busyhour.routing.v1.Pass
+	10, // 11: busyhour.routing.v1.Contact.wanted:type_name -> busyhour.routing.v1.Wanted
+	11, // 12: busyhour.routing.v1.Contact.legs:type_name -> busyhour.routing.v1.Leg
 	1,  // 13: busyhour.routing.v1.Contact.ended_by:type_name -> busyhour.routing.v1.EndedBy
-	15, // 14: busyhour.routing.v1.Contact.attributes:type_name -> busyhour.routing.v1.Contact.AttributesEntry
-	8,  // 15: busyhour.routing.v1.Contact.decision:type_name -> busyhour.routing.v1.Decision
-	21, // 16: busyhour.routing.v1.Reservation.workload:type_name -> busyhour.common.v1.Revision
-	19, // 17: busyhour.routing.v1.Reservation.offered_at:type_name -> google.protobuf.Timestamp
-	19, // 18: busyhour.routing.v1.Reservation.accepted_at:type_name -> google.protobuf.Timestamp
-	2,  // 19: busyhour.routing.v1.Pass.kind:type_name -> busyhour.routing.v1.Pass.Kind
-	19, // 20: busyhour.routing.v1.Pass.at:type_name -> google.protobuf.Timestamp
-	16, // 21: busyhour.routing.v1.Decision.passed_over:type_name -> busyhour.routing.v1.Decision.PassedOver
-	3,  // 22: busyhour.routing.v1.Wanted.kind:type_name -> busyhour.routing.v1.Wanted.Kind
-	21, // 23: busyhour.routing.v1.Wanted.revision:type_name -> busyhour.common.v1.Revision
-	0,  // 24: busyhour.routing.v1.Card.state:type_name -> busyhour.routing.v1.ContactState
-	19, // 25: busyhour.routing.v1.Card.since:type_name -> google.protobuf.Timestamp
-	19, // 26: busyhour.routing.v1.Card.deadline:type_name -> google.protobuf.Timestamp
-	18, // 27: busyhour.routing.v1.Card.channel:type_name -> busyhour.common.v1.Channel
-	19, // 28: busyhour.routing.v1.Card.queued_at:type_name -> google.protobuf.Timestamp
-	17, // 29: busyhour.routing.v1.Card.attributes:type_name -> busyhour.routing.v1.Card.AttributesEntry
-	21, // 30: busyhour.routing.v1.Card.revision:type_name -> busyhour.common.v1.Revision
-	19, // 31: busyhour.routing.v1.Card.connected_at:type_name -> google.protobuf.Timestamp
-	11, // 32: busyhour.routing.v1.Workload.cards:type_name -> busyhour.routing.v1.Card
-	19, // 33: busyhour.routing.v1.Workload.idle_since:type_name -> google.protobuf.Timestamp
-	19, // 34: busyhour.routing.v1.Workload.at:type_name -> google.protobuf.Timestamp
-	4,  // 35: busyhour.routing.v1.ContactEvent.kind:type_name -> busyhour.routing.v1.ContactEvent.Kind
-	21, // 36: busyhour.routing.v1.ContactEvent.revision:type_name -> busyhour.common.v1.Revision
-	19, // 37: busyhour.routing.v1.ContactEvent.at:type_name -> google.protobuf.Timestamp
-	5,  // 38: busyhour.routing.v1.ContactEvent.contact:type_name -> busyhour.routing.v1.Contact
-	21, // 39: busyhour.routing.v1.WorkloadPush.revision:type_name -> busyhour.common.v1.Revision
-	21, // 40: busyhour.routing.v1.WorkloadPush.previous:type_name -> busyhour.common.v1.Revision
-	12, // 41: busyhour.routing.v1.WorkloadPush.workload:type_name -> busyhour.routing.v1.Workload
-	19, // 42: busyhour.routing.v1.WorkloadPush.at:type_name -> google.protobuf.Timestamp
-	43, // [43:43] is the sub-list for method output_type
-	43, // [43:43] is the sub-list for method input_type
-	43, // [43:43] is the sub-list for extension type_name
-	43, // [43:43] is the sub-list for extension extendee
-	0,  // [0:43] is the sub-list for field type_name
+	16, // 14: busyhour.routing.v1.Contact.attributes:type_name -> busyhour.routing.v1.Contact.AttributesEntry
+	9,  // 15: busyhour.routing.v1.Contact.decision:type_name -> busyhour.routing.v1.Decision
+	6,  // 16: busyhour.routing.v1.Contact.terms:type_name -> busyhour.routing.v1.Terms
+	22, // 17: busyhour.routing.v1.Reservation.workload:type_name -> busyhour.common.v1.Revision
+	20, // 18: busyhour.routing.v1.Reservation.offered_at:type_name -> google.protobuf.Timestamp
+	20, // 19: busyhour.routing.v1.Reservation.accepted_at:type_name -> google.protobuf.Timestamp
+	2,  // 20: busyhour.routing.v1.Pass.kind:type_name -> busyhour.routing.v1.Pass.Kind
+	20, // 21: busyhour.routing.v1.Pass.at:type_name -> google.protobuf.Timestamp
+	17, // 22: busyhour.routing.v1.Decision.passed_over:type_name -> busyhour.routing.v1.Decision.PassedOver
+	3,  // 23: busyhour.routing.v1.Wanted.kind:type_name -> busyhour.routing.v1.Wanted.Kind
+	22, // 24: busyhour.routing.v1.Wanted.revision:type_name -> busyhour.common.v1.Revision
+	0,  // 25: busyhour.routing.v1.Card.state:type_name -> busyhour.routing.v1.ContactState
+	20, // 26: busyhour.routing.v1.Card.since:type_name -> google.protobuf.Timestamp
+	20, // 27: busyhour.routing.v1.Card.deadline:type_name -> google.protobuf.Timestamp
+	19, // 28: busyhour.routing.v1.Card.channel:type_name -> busyhour.common.v1.Channel
+	20, // 29: busyhour.routing.v1.Card.queued_at:type_name -> google.protobuf.Timestamp
+	18, // 30: busyhour.routing.v1.Card.attributes:type_name -> busyhour.routing.v1.Card.AttributesEntry
+	22, // 31: busyhour.routing.v1.Card.revision:type_name -> busyhour.common.v1.Revision
+	20, // 32: busyhour.routing.v1.Card.connected_at:type_name -> google.protobuf.Timestamp
+	12, // 33: busyhour.routing.v1.Workload.cards:type_name -> busyhour.routing.v1.Card
+	20, // 34: busyhour.routing.v1.Workload.idle_since:type_name -> google.protobuf.Timestamp
+	20, // 35: busyhour.routing.v1.Workload.at:type_name -> google.protobuf.Timestamp
+	4,  // 36: busyhour.routing.v1.ContactEvent.kind:type_name -> busyhour.routing.v1.ContactEvent.Kind
+	22, // 37: busyhour.routing.v1.ContactEvent.revision:type_name -> busyhour.common.v1.Revision
+	20, // 38: busyhour.routing.v1.ContactEvent.at:type_name -> google.protobuf.Timestamp
+	5,  // 39: busyhour.routing.v1.ContactEvent.contact:type_name -> busyhour.routing.v1.Contact
+	22, // 40: busyhour.routing.v1.WorkloadPush.revision:type_name -> busyhour.common.v1.Revision
+	22, // 41: busyhour.routing.v1.WorkloadPush.previous:type_name -> busyhour.common.v1.Revision
+	13, // 42: busyhour.routing.v1.WorkloadPush.workload:type_name -> busyhour.routing.v1.Workload
+	20, // 43: busyhour.routing.v1.WorkloadPush.at:type_name -> google.protobuf.Timestamp
+	44, // [44:44] is the sub-list for method output_type
+	44, // [44:44] is the sub-list for method input_type
+	44, // [44:44] is the sub-list for extension type_name
+	44, // [44:44] is the sub-list for extension extendee
+	0,  // [0:44] is the sub-list for field type_name
 }
 
 func init() { file_busyhour_routing_v1_contact_proto_init() }
@@ -1658,7 +1777,7 @@ func file_busyhour_routing_v1_contact_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_busyhour_routing_v1_contact_proto_rawDesc), len(file_busyhour_routing_v1_contact_proto_rawDesc)),
 			NumEnums:      5,
-			NumMessages:   13,
+			NumMessages:   14,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

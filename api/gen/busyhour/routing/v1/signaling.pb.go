@@ -97,6 +97,8 @@ func (SignalKind) EnumDescriptor() ([]byte, []int) {
 }
 
 // Signal is one fact from a switch about a call. It may arrive more than once and on more than one path.
+//
+// On call-routing.signals it is the payload of a CloudEvent of type busyhour.routing.signal.v1, keyed by the call id.
 type Signal struct {
 	state    protoimpl.MessageState `protogen:"open.v1"`
 	Tenant   string                 `protobuf:"bytes,1,opt,name=tenant,proto3" json:"tenant,omitempty"`
@@ -538,7 +540,8 @@ func (x *Hello) GetBootId() string {
 type SignalBatch struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Position of the first signal; the others follow without a gap.
-	FirstPosition uint64    `protobuf:"varint,1,opt,name=first_position,json=firstPosition,proto3" json:"first_position,omitempty"`
+	FirstPosition uint64 `protobuf:"varint,1,opt,name=first_position,json=firstPosition,proto3" json:"first_position,omitempty"`
+	// Each is judged by itself: one that breaks the rules of Signal is refused, and the others go on.
 	Signals       []*Signal `protobuf:"bytes,2,rep,name=signals,proto3" json:"signals,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1219,10 +1222,11 @@ const file_busyhour_routing_v1_signaling_proto_rawDesc = "" +
 	"\tstream_id\x18\x03 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\bstreamId\x12(\n" +
 	"\vresume_from\x18\x04 \x01(\x04B\a\xbaH\x042\x02(\x01R\n" +
 	"resumeFrom\x12 \n" +
-	"\aboot_id\x18\x05 \x01(\tB\a\xbaH\x04r\x02\x18@R\x06bootId\"\x81\x01\n" +
+	"\aboot_id\x18\x05 \x01(\tB\a\xbaH\x04r\x02\x18@R\x06bootId\"\x86\x01\n" +
 	"\vSignalBatch\x12.\n" +
-	"\x0efirst_position\x18\x01 \x01(\x04B\a\xbaH\x042\x02(\x01R\rfirstPosition\x12B\n" +
-	"\asignals\x18\x02 \x03(\v2\x1b.busyhour.routing.v1.SignalB\v\xbaH\b\x92\x01\x05\b\x01\x10\x80\x02R\asignals\"p\n" +
+	"\x0efirst_position\x18\x01 \x01(\x04B\a\xbaH\x042\x02(\x01R\rfirstPosition\x12G\n" +
+	"\asignals\x18\x02 \x03(\v2\x1b.busyhour.routing.v1.SignalB\x10\xbaH\r\x92\x01\n" +
+	"\b\x01\x10\x80\x02\"\x03\xd8\x01\x03R\asignals\"p\n" +
 	"\tWantedAck\x12)\n" +
 	"\n" +
 	"contact_id\x18\x01 \x01(\tB\n" +
