@@ -1,0 +1,33 @@
+package edge
+
+import (
+	"connectrpc.com/connect"
+	"connectrpc.com/otelconnect"
+	"connectrpc.com/validate"
+	"github.com/prometheus/client_golang/prometheus"
+	"go.uber.org/zap"
+)
+
+const (
+	// maxMessage bounds one message in; a service that takes larger ones appends its own WithReadMaxBytes.
+	maxMessage = 1 << 20
+	// compressFrom: below it, compressing costs more than the bytes it saves.
+	compressFrom = 1 << 10
+)
+
+// Options are what every connect handler of ours is built with. The order of the interceptors is that of the picture
+// in doc.go: metrics and traces must see the code that the caller sees.
+func Options(log *zap.Logger, reg prometheus.Registerer, detail Detailer) []connect.HandlerOption {
+	traces, err := otelconnect.NewInterceptor(
+		otelconnect.WithTrustRemote(),
+		otelconnect.WithoutMetrics(),
+	)
+	if err != nil {
+		panic(err) // none of these options can fail
+	}
+	return []connect.HandlerOption{
+		connect.WithReadMaxBytes(maxMessage),
+		connect.WithCompressMinBytes(compressFrom),
+		connect.WithInterceptors(newMetrics(reg), traces, errorInterceptor{log, detail}, validate.NewInterceptor()),
+	}
+}
