@@ -49,6 +49,14 @@ func (s *Store) Mark(ctx context.Context, tenant string) (Mark, error) {
 	return m, nil
 }
 
+// Clock reads the clock of the tenant's Redis.
+func (s *Store) Clock(ctx context.Context, tenant string) (time.Time, error) {
+	tx := newTx(ctx, s, tenant, "", 0)
+	tx.unverified = true
+	err := tx.Fetch(ctx)
+	return tx.Now(), err
+}
+
 // Adopt opens this pod's gate in an epoch that the mark says is open. Nothing is trusted for long: the next script
 // compares for itself.
 func (s *Store) Adopt(tenant string, epoch uint32) {
@@ -101,8 +109,8 @@ type Built struct {
 	Score         float64
 }
 
-// Due makes the write that sets a record's deadline.
-func (b *Builder) Due(record string, at time.Time) Built {
+// Deadline is the write that sets when a record falls due.
+func Deadline(record string, at time.Time) Built {
 	return Built{Index: deadlines, Member: record, Score: float64(at.UnixMilli())}
 }
 

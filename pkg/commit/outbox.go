@@ -220,14 +220,17 @@ func (o *outboxes) produced(l *lane, revision Revision, err error) {
 	l.more = l.more && !again
 	o.unlockAndSend(l)
 	o.store.confirm.add(confirmed...)
-	o.removes.add(removal{l.tenant, l.epoch, l.record, revision})
+	done := removal{l.tenant, l.epoch, l.record, revision}
 	if again {
-		go o.readOn(l)
+		go o.readOn(l, done)
+	} else {
+		o.removes.add(done)
 	}
 }
 
-// readOn fetches what Redis holds behind the window that is now drained.
-func (o *outboxes) readOn(l *lane) {
+// readOn takes the window that is now drained out of Redis, and fetches what stood behind it.
+func (o *outboxes) readOn(l *lane, drained removal) {
+	o.remove([]removal{drained})
 	ctx, cancel := context.WithTimeout(context.Background(), scriptTimeout)
 	defer cancel()
 	entries, err := o.read(ctx, l.tenant, l.epoch, l.record)
