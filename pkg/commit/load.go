@@ -140,7 +140,7 @@ func (tx *Tx) Fetch(ctx context.Context) error {
 
 func (tx *Tx) fetch(ctx context.Context) error {
 	// Another service's epoch may be unknown here, or have moved on; then one more round with the right one.
-	for range 3 {
+	for try := range 3 {
 		if err := tx.learnMarks(ctx); err != nil {
 			return err
 		}
@@ -149,7 +149,7 @@ func (tx *Tx) fetch(ctx context.Context) error {
 			return fmt.Errorf("load from %s/%s: %w", tx.tenant, tx.store.service, err)
 		}
 		why, _ := answer[0].(string)
-		if index, ok := strings.CutPrefix(why, "foreign "); ok && !tx.unverified {
+		if index, ok := strings.CutPrefix(why, "foreign "); ok && (try == 0 || !tx.unverified) {
 			tx.store.forgetForeign(tx.marks[number(index)-1])
 			continue
 		}
