@@ -1,0 +1,73 @@
+package boot
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"regexp"
+	"time"
+
+	"github.com/busyhour/busyhour/pkg/telemetry"
+)
+
+// Common is the configuration that all services share. A service embeds it in its own.
+type Common struct {
+	Listen  string        `key:"listen" default:":8080" doc:"Where to serve gRPC, JSON, WebSockets and pages."`
+	Ops     string        `key:"ops.listen" default:":9090" doc:"Where to serve /healthz, /readyz and /metrics."`
+	Pprof   string        `key:"pprof.listen" doc:"Where to serve profiles, for instance 127.0.0.1:6060; empty: nowhere. Keep it private."`
+	Grace   time.Duration `key:"grace" default:"20s" doc:"How long a stopping process waits for requests in hand."`
+	Pod     string        `key:"pod" doc:"Name of this process among its like; empty: the host's name."`
+	Tenants []string      `key:"tenants" default:"demo" doc:"Tenants to serve."`
+
+	Kafka KafkaConfig           `key:"kafka"`
+	Redis RedisConfig           `key:"redis"`
+	NATS  NATSConfig            `key:"nats"`
+	Log   telemetry.LogConfig   `key:"log"`
+	Trace telemetry.TraceConfig `key:"trace"`
+}
+
+// KafkaConfig says where the log is.
+type KafkaConfig struct {
+	Brokers []string `key:"brokers" default:"127.0.0.1:9092" doc:"Brokers to begin with, host:port."`
+	Version string   `key:"version" default:"3.6.0" doc:"Protocol version to speak, at most that of the oldest broker."`
+}
+
+// NATSConfig says where pushes go.
+type NATSConfig struct {
+	URL string `key:"url" default:"nats://127.0.0.1:4222" doc:"Servers to push through; commas between several." secret:"true"`
+}
+
+// common lets Service reach the Common within a service's own configuration.
+func (c *Common) common() *Common { return c }
+
+var plain = regexp.MustCompile(`^[a-zA-Z0-9][a-zA-Z0-9_-]{0,62}$`)
+
+// Validate says everything that is wrong, at once.
+func (c *Common) Validate() error {
+	var problems []error
+	want := func(ok bool, format string, args ...any) {
+		if !ok {
+			problems = append(problems, fmt.Errorf(format, args...))
+		}
+	}
+	want(len(c.Tenants) > 0, "tenants: name at least one")
+	for _, t := range c.Tenants {
+		want(plain.MatchString(t), "tenants: %q has more than letters, digits, - and _, or more than 63 of them", t)
+	}
+	want(len(c.Kafka.Brokers) > 0, "kafka.brokers: name at least one")
+	want(c.NATS.URL != "", "nats.url: name a server")
+	want(c.Grace > 0, "grace: %s is no time to wait", c.Grace)
+	return errors.Join(problems...)
+}
+
+// pod is the configured name, or the host's.
+func (c *Common) pod() (string, error) {
+	if c.Pod != "" {
+		return c.Pod, nil
+	}
+	name, err := os.Hostname()
+	if err != nil {
+		return "", fmt.Errorf("pod: the host has no name, configure one: %w", err)
+	}
+	return name, nil
+}

@@ -1,0 +1,100 @@
+package boot
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+	"github.com/redis/go-redis/v9/maintnotifications"
+)
+
+// RedisConfig says where the state is: one server, a Sentinel group (master) or a Cluster (several addresses, or
+// cluster).
+type RedisConfig struct {
+	Addresses        []string `key:"addresses" default:"127.0.0.1:6379" doc:"One server; or the Sentinels if redis.master is set; or several nodes of a Cluster."`
+	Master           string   `key:"master" doc:"Name of the master that the Sentinels watch; empty: no Sentinels."`
+	Cluster          bool     `key:"cluster" default:"false" doc:"The one address is a Cluster's."`
+	Username         string   `key:"username" doc:"ACL user."`
+	Password         string   `key:"password" doc:"Its password." secret:"true"`
+	SentinelPassword string   `key:"sentinel.password" doc:"Password of the Sentinels." secret:"true"`
+	DB               int      `key:"db" default:"0" doc:"Database; a Cluster has only 0."`
+	TLS              bool     `key:"tls" default:"false" doc:"Speak TLS, and check the server's certificate."`
+}
+
+// Validate says everything that is wrong, at once.
+func (c *RedisConfig) Validate() error {
+	var problems []error
+	if len(c.Addresses) == 0 {
+		problems = append(problems, errors.New("redis.addresses: name at least one"))
+	}
+	if c.Master != "" && c.Cluster {
+		problems = append(problems, errors.New("redis.master and redis.cluster: Sentinel or Cluster, not both"))
+	}
+	if c.DB != 0 && (c.Cluster || c.Master == "" && len(c.Addresses) > 1) {
+		problems = append(problems, fmt.Errorf("redis.db: a Cluster has no database %d", c.DB))
+	}
+	return errors.Join(problems...)
+}
+
+// redisOptions are for answers within milliseconds. The client's own defaults retry a timed-out script three times,
+// each running on the server, and let a command outlive its context.
+func redisOptions(c RedisConfig, name string) *redis.UniversalOptions {
+	o := &redis.UniversalOptions{
+		Addrs:            c.Addresses,
+		MasterName:       c.Master,
+		IsClusterMode:    c.Cluster,
+		ClientName:       name,
+		Username:         c.Username,
+		Password:         c.Password,
+		SentinelPassword: c.SentinelPassword,
+		DB:               c.DB,
+
+		ContextTimeoutEnabled: true,
+		MaxRetries:            1,
+		DialTimeout:           500 * time.Millisecond,
+		DialerRetries:         2,
+		ReadTimeout:           500 * time.Millisecond,
+		WriteTimeout:          500 * time.Millisecond,
+		PoolTimeout:           250 * time.Millisecond,
+		PoolSize:              64,
+		MinIdleConns:          4,
+
+		// Only Redis Enterprise sends them, and asking costs a round trip per connection.
+		MaintNotificationsConfig: &maintnotifications.Config{Mode: maintnotifications.ModeDisabled},
+	}
+	if c.TLS {
+		o.TLSConfig = &tls.Config{MinVersion: tls.VersionTLS12}
+	}
+	return o
+}
+
+// checkPolicy refuses a Redis that may evict: it would forget calls without a word. A server that does not tell its
+// policy (miniredis, or INFO forbidden) passes.
+func checkPolicy(ctx context.Context, rdb redis.UniversalClient) error {
+	if cluster, ok := rdb.(*redis.ClusterClient); ok {
+		return cluster.ForEachMaster(ctx, func(ctx context.Context, node *redis.Client) error { return checkNode(ctx, node) })
+	}
+	return checkNode(ctx, rdb)
+}
+
+func checkNode(ctx context.Context, node redis.Cmdable) error {
+	info, err := node.Info(ctx, "memory").Result()
+	var no redis.Error
+	if errors.As(err, &no) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	for line := range strings.Lines(info) {
+		policy, found := strings.CutPrefix(strings.TrimSpace(line), "maxmemory_policy:")
+		if found && policy != "noeviction" {
+			return fmt.Errorf("redis has maxmemory-policy %s and would forget calls when full: set it to noeviction", policy)
+		}
+	}
+	return nil
+}
