@@ -1,0 +1,105 @@
+package simulate
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	routingv1 "github.com/busyhour/busyhour/api/gen/busyhour/routing/v1"
+	"github.com/busyhour/busyhour/api/gen/busyhour/routing/v1/routingv1connect"
+)
+
+const (
+	asking    = 16               // contacts asked for at the same time
+	lateLimit = 15 * time.Second // for a contact that is not final yet, such as one whose wrap-up runs out
+)
+
+// audit asks call-routing for every call and compares with what switches and screens saw.
+type audit struct {
+	ledger  *ledger
+	clients []routingv1connect.RoutingServiceClient
+	tenant  string
+
+	mu   sync.Mutex
+	ends map[string]int // final state → calls
+}
+
+func (a *audit) run(ctx context.Context) map[string]int {
+	a.ends = map[string]int{}
+	late, cancel := context.WithTimeout(ctx, lateLimit)
+	defer cancel()
+	var g errgroup.Group
+	g.SetLimit(asking)
+	for contact, e := range a.ledger.entries() {
+		g.Go(func() error {
+			a.one(ctx, late, contact, e)
+			return nil
+		})
+	}
+	_ = g.Wait()
+	return a.ends
+}
+
+// entries are the ledger's; nobody writes it any more but late frames, which its lock keeps apart.
+func (l *ledger) entries() map[string]entry {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	all := make(map[string]entry, len(l.calls))
+	for id, e := range l.calls {
+		all[id] = *e
+		if n := len(e.holders); n > 1 {
+			l.find("contact %s is on the screens of %d agents at the end", id, n)
+		}
+	}
+	return all
+}
+
+func (a *audit) one(ctx, late context.Context, contact string, e entry) {
+	c, err := a.final(ctx, late, contact)
+	if err != nil {
+		a.ledger.fault("contact %s of call %s cannot be read: %v", contact, e.call.Plan.Call, err)
+		return
+	}
+	a.mu.Lock()
+	a.ends[name(c.State)]++
+	a.mu.Unlock()
+	switch expected, ok := e.expects(); {
+	case !Final(c.State):
+		a.ledger.fault("contact %s of call %s did not end: %s since %s, offered %d times", contact, e.call.Plan.Call, name(c.State), c.Since.AsTime().Format(time.TimeOnly), c.Offers)
+	case ok && c.State != expected:
+		a.ledger.fault("contact %s of call %s ended as %s, though its switch saw it end as %s", contact, e.call.Plan.Call, name(c.State), name(expected))
+	}
+}
+
+// expects says how a call must have ended by what its switch saw; not ok: the switch does not know.
+func (e *entry) expects() (routingv1.ContactState, bool) {
+	switch {
+	case e.last.Step != Over:
+		return 0, false
+	case e.connected:
+		return routingv1.ContactState_CONTACT_STATE_COMPLETED, true
+	case e.last.EndedBy == routingv1.EndedBy_ENDED_BY_CUSTOMER:
+		return routingv1.ContactState_CONTACT_STATE_ABANDONED, true
+	}
+	return 0, false
+}
+
+// final reads a contact until it has ended, or late does.
+func (a *audit) final(ctx, late context.Context, contact string) (*routingv1.Contact, error) {
+	for {
+		ctx, cancel := context.WithTimeout(ctx, lateLimit)
+		got, err := ask(ctx, a.clients, routingv1connect.RoutingServiceClient.GetContact, &routingv1.GetContactRequest{Tenant: a.tenant, ContactId: contact})
+		cancel()
+		if err != nil {
+			return nil, err
+		}
+		if Final(got.Contact.State) && got.Verified || wait(late, 200*time.Millisecond) != nil {
+			return got.Contact, nil
+		}
+	}
+}
+
+// Final says whether a contact in that state has ended for good.
+func Final(s routingv1.ContactState) bool { return s >= routingv1.ContactState_CONTACT_STATE_COMPLETED }

@@ -1,0 +1,115 @@
+package simulate
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"connectrpc.com/connect"
+
+	"github.com/busyhour/busyhour/api/gen/busyhour/presence/v1/presencev1connect"
+	"github.com/busyhour/busyhour/api/gen/busyhour/provisioning/v1/provisioningv1connect"
+	"github.com/busyhour/busyhour/api/gen/busyhour/routing/v1/routingv1connect"
+)
+
+// Targets are the addresses of a running Busyhour, per service: http://host:port. Of several, the next is tried when
+// one does not answer.
+type Targets struct {
+	Routing, Presence, Provisioning []string
+}
+
+// At is a Busyhour that has all services at the same addresses.
+func At(urls ...string) Targets { return Targets{Routing: urls, Presence: urls, Provisioning: urls} }
+
+// Validate says everything that is wrong at once.
+func (t Targets) Validate() error {
+	var wrong []error
+	check := func(service string, urls []string) {
+		if len(urls) == 0 {
+			wrong = append(wrong, fmt.Errorf("no address for %s", service))
+		}
+		for _, u := range urls {
+			p, err := url.Parse(u)
+			if err != nil || p.Host == "" || p.Scheme != "http" && p.Scheme != "https" {
+				wrong = append(wrong, fmt.Errorf("address %q of %s is not of the form http://host:port", u, service))
+			}
+		}
+	}
+	check("call-routing", t.Routing)
+	check("agent-presence", t.Presence)
+	check("provisioning", t.Provisioning)
+	return errors.Join(wrong...)
+}
+
+// Clients are RPC clients of every address, sharing one HTTP/2 connection per address.
+type Clients struct {
+	Routing   []routingv1connect.RoutingServiceClient
+	Presence  []presencev1connect.PresenceServiceClient
+	Directory []provisioningv1connect.DirectoryServiceClient
+	Jobs      []provisioningv1connect.JobServiceClient
+
+	http *http.Client
+}
+
+// Dial makes the clients; nothing is connected yet.
+func (t Targets) Dial() *Clients {
+	c := &Clients{http: newHTTP2()}
+	for _, u := range t.Routing {
+		c.Routing = append(c.Routing, routingv1connect.NewRoutingServiceClient(c.http, u, connect.WithGRPC()))
+	}
+	for _, u := range t.Presence {
+		c.Presence = append(c.Presence, presencev1connect.NewPresenceServiceClient(c.http, u, connect.WithGRPC()))
+	}
+	for _, u := range t.Provisioning {
+		c.Directory = append(c.Directory, provisioningv1connect.NewDirectoryServiceClient(c.http, u, connect.WithGRPC()))
+		c.Jobs = append(c.Jobs, provisioningv1connect.NewJobServiceClient(c.http, u, connect.WithGRPC()))
+	}
+	return c
+}
+
+// Close closes what is idle.
+func (c *Clients) Close() { c.http.CloseIdleConnections() }
+
+// newHTTP2 speaks HTTP/2 only: over TLS to https addresses, in the clear to http ones. A connection that does not
+// answer a ping for 5 s is given up.
+func newHTTP2() *http.Client {
+	var p http.Protocols
+	p.SetHTTP2(true)
+	p.SetUnencryptedHTTP2(true)
+	return &http.Client{Transport: &http.Transport{
+		Protocols: &p,
+		HTTP2:     &http.HTTP2Config{SendPingTimeout: 5 * time.Second, PingTimeout: 5 * time.Second},
+	}}
+}
+
+// ask calls a method of the clients in turn until one is not unavailable, for as long as ctx lets it.
+func ask[C, Req, Res any](ctx context.Context, clients []C, method func(C, context.Context, *connect.Request[Req]) (*connect.Response[Res], error), request *Req) (*Res, error) {
+	for try := 0; ; try++ {
+		r, err := method(clients[try%len(clients)], ctx, connect.NewRequest(request))
+		if err == nil {
+			return r.Msg, nil
+		}
+		if connect.CodeOf(err) != connect.CodeUnavailable || wait(ctx, time.Duration(min(try+1, 10))*50*time.Millisecond) != nil {
+			return nil, err
+		}
+	}
+}
+
+// wait until the time is over or the context.
+func wait(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// desktopURL is the address of the agent desktop's WebSocket.
+func desktopURL(base string) string { return strings.TrimSuffix(base, "/") + "/ws/desktop" }
