@@ -44,10 +44,19 @@ func Load(name string, into any, args []string) error {
 	if len(problems) == 0 {
 		problems = validate(reflect.ValueOf(into))
 	}
-	if len(problems) > 0 {
-		return fmt.Errorf("configuration: %w", errors.Join(problems...))
+	return together(problems)
+}
+
+// together puts each of several problems on a line of its own.
+func together(problems []error) error {
+	switch len(problems) {
+	case 0:
+		return nil
+	case 1:
+		return fmt.Errorf("configuration: %w", problems[0])
 	}
-	return nil
+	lines := strings.ReplaceAll(errors.Join(problems...).Error(), "\n", "\n  ")
+	return errors.New("configuration:\n  " + lines)
 }
 
 func parseFlags(name string, fields []field, args []string) (*pflag.FlagSet, string, error) {
@@ -144,12 +153,13 @@ func validate(v reflect.Value) []error {
 	}
 	var visit func(reflect.Value)
 	visit = func(p reflect.Value) {
-		if c, ok := p.Interface().(interface{ Validate() error }); ok {
-			add(c.Validate())
+		if p.CanInterface() {
+			if c, ok := p.Interface().(interface{ Validate() error }); ok {
+				add(c.Validate())
+			}
 		}
 		for i := range p.Elem().NumField() {
-			f := p.Elem().Field(i)
-			if f.Kind() == reflect.Struct && f.Addr().CanInterface() {
+			if f := p.Elem().Field(i); f.Kind() == reflect.Struct {
 				visit(f.Addr())
 			}
 		}
