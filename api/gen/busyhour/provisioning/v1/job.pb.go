@@ -134,7 +134,8 @@ func (Item_Kind) EnumDescriptor() ([]byte, []int) {
 type Item struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	Kind  Item_Kind              `protobuf:"varint,1,opt,name=kind,proto3,enum=busyhour.provisioning.v1.Item_Kind" json:"kind,omitempty"`
-	// For a deletion only its id counts.
+	// For a deletion only its id counts, so the rules of Agent are the service's to apply: it says everything that is
+	// wrong at once, by item.
 	Agent         *Agent `protobuf:"bytes,2,opt,name=agent,proto3" json:"agent,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1094,7 +1095,7 @@ const file_busyhour_provisioning_v1_job_proto_rawDesc = "" +
 	"\x04Item\x12C\n" +
 	"\x04kind\x18\x01 \x01(\x0e2#.busyhour.provisioning.v1.Item.KindB\n" +
 	"\xbaH\a\x82\x01\x04\x10\x01 \x00R\x04kind\x12=\n" +
-	"\x05agent\x18\x02 \x01(\v2\x1f.busyhour.provisioning.v1.AgentB\x06\xbaH\x03\xc8\x01\x01R\x05agent\"J\n" +
+	"\x05agent\x18\x02 \x01(\v2\x1f.busyhour.provisioning.v1.AgentB\x06\xbaH\x03\xd8\x01\x03R\x05agent\"J\n" +
 	"\x04Kind\x12\x14\n" +
 	"\x10KIND_UNSPECIFIED\x10\x00\x12\x15\n" +
 	"\x11KIND_UPSERT_AGENT\x10\x01\x12\x15\n" +
