@@ -8,6 +8,8 @@ require (
 	github.com/busyhour/busyhour/pkg/embedded v0.0.0
 )
 
+require pgregory.net/rapid v1.3.0 // indirect
+
 replace (
 	github.com/busyhour/busyhour/api => ../../api
 	github.com/busyhour/busyhour/pkg => ../../pkg
