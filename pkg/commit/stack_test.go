@@ -30,3 +30,15 @@ func address(t *testing.T, name string) string {
 	}
 	return a
 }
+
+func TestInterleavingsOnRedis(t *testing.T) {
+	rdb := redis.NewClient(&redis.Options{Addr: address(t, "BUSYHOUR_REDIS")})
+	t.Cleanup(func() { rdb.Close() })
+	checkInterleavings(t, rdb)
+}
+
+func TestInterleavingsOnRedisCluster(t *testing.T) {
+	rdb := redis.NewClusterClient(&redis.ClusterOptions{Addrs: strings.Split(address(t, "BUSYHOUR_REDIS_CLUSTER"), ",")})
+	t.Cleanup(func() { rdb.Close() })
+	checkInterleavings(t, rdb)
+}
