@@ -1,0 +1,104 @@
+package eventlog
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/IBM/sarama"
+	"github.com/prometheus/client_golang/prometheus"
+	"go.uber.org/zap"
+)
+
+// Config says how to reach Kafka.
+type Config struct {
+	Brokers []string
+	// ClientID names this process to the brokers, in their logs and quotas.
+	ClientID string
+	// Logger and Registry may be nil.
+	Logger   *zap.Logger
+	Registry prometheus.Registerer
+	// Version of the protocol to speak, at most the cluster's; "" is 3.6.0.
+	Version string
+}
+
+const defaultVersion = "3.6.0"
+
+func (c Config) logger() *zap.Logger {
+	if c.Logger == nil {
+		return zap.NewNop()
+	}
+	return c.Logger
+}
+
+// client has what all clients share. Each user of Kafka here has clients of its own, for the brokers answer one request
+// a connection at a time: behind somebody's long poll everything else waits.
+func (c Config) client() (*sarama.Config, error) {
+	if len(c.Brokers) == 0 {
+		return nil, errors.New("no Kafka brokers are given")
+	}
+	version, err := sarama.ParseKafkaVersion(cmp.Or(c.Version, defaultVersion))
+	if err != nil {
+		return nil, fmt.Errorf("Kafka protocol version %q: %w", c.Version, err)
+	}
+	s := sarama.NewConfig()
+	s.ClientID = cmp.Or(c.ClientID, "busyhour")
+	s.Version = version
+	s.Net.DialTimeout = 3 * time.Second
+	s.Net.ReadTimeout = 10 * time.Second
+	s.Net.WriteTimeout = 10 * time.Second
+	s.Metadata.Full = false
+	s.Metadata.AllowAutoTopicCreation = false
+	s.Metadata.RefreshFrequency = time.Minute
+	s.Metadata.Retry.Max = 5
+	s.Metadata.Retry.Backoff = 100 * time.Millisecond
+	return s, nil
+}
+
+func (c Config) forProducer() (*sarama.Config, error) {
+	s, err := c.client()
+	if err != nil {
+		return nil, err
+	}
+	s.ChannelBufferSize = maxInFlight
+	s.Net.MaxOpenRequests = 1 // the idempotent producer asks for it
+	s.Producer.RequiredAcks = sarama.WaitForAll
+	s.Producer.Idempotent = true
+	s.Producer.Timeout = 5 * time.Second
+	s.Producer.Retry.Max = 30 // sarama's own 3 × 100 ms is shorter than any leader election
+	s.Producer.Retry.BackoffFunc = sarama.NewExponentialBackoff(50*time.Millisecond, time.Second)
+	s.Producer.Return.Successes = true
+	s.Producer.Return.Errors = true
+	s.Producer.Partitioner = newPartitioner
+	return s, nil
+}
+
+func (c Config) forGroup() (*sarama.Config, error) {
+	s, err := c.client()
+	if err != nil {
+		return nil, err
+	}
+	s.ChannelBufferSize = 1024
+	s.Consumer.Fetch.Min = 1
+	s.Consumer.MaxWaitTime = 500 * time.Millisecond
+	s.Consumer.MaxProcessingTime = 500 * time.Millisecond
+	s.Consumer.Retry.BackoffFunc = rising(50*time.Millisecond, time.Second)
+	s.Consumer.Return.Errors = true
+	s.Consumer.IsolationLevel = sarama.ReadCommitted
+	s.Consumer.Offsets.Initial = sarama.OffsetOldest
+	s.Consumer.Offsets.AutoCommit.Interval = 500 * time.Millisecond
+	s.Consumer.Group.Heartbeat.Interval = 300 * time.Millisecond // a rebalance begins with a heartbeat: this is its pause
+	s.Consumer.Group.Session.Timeout = 6 * time.Second
+	s.Consumer.Group.Rebalance.Timeout = 10 * time.Second
+	s.Consumer.Group.Rebalance.Retry.Backoff = 200 * time.Millisecond
+	s.Consumer.Group.Rebalance.GroupStrategies = []sarama.BalanceStrategy{sarama.NewBalanceStrategyCooperativeSticky()}
+	return s, nil
+}
+
+// rising gives back-off times that double from the first to the highest.
+func rising(first, highest time.Duration) func(retries int) time.Duration {
+	return func(retries int) time.Duration {
+		return min(first<<min(max(retries-1, 0), 16), highest)
+	}
+}

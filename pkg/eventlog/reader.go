@@ -1,0 +1,184 @@
+package eventlog
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/IBM/sarama"
+	"golang.org/x/sync/errgroup"
+)
+
+// readTries is how often in a row a read may fail before ReadTopic gives up.
+const readTries = 10
+
+// ReadTopic reads a topic from..to, its partitions in parallel: each is called concurrently across partitions, in order
+// within one, with committed records only. from[partition] is the first offset, nil is the oldest; to[partition] is the
+// last one to be read, nil is the newest at the call. Offsets in between that hold nothing (compaction, the markers of
+// transactions) are passed over; it never waits for records to come.
+//
+// The first error of each ends the read and is returned. So does a from that is older than the log: what stood there
+// is gone, and to read on would hide it.
+func ReadTopic(ctx context.Context, cfg Config, topic string, from, to []int64, each func(Message) error) error {
+	conf, err := cfg.client()
+	if err != nil {
+		return fmt.Errorf("read %s: %w", topic, err)
+	}
+	client, err := sarama.NewClient(cfg.Brokers, conf)
+	if err != nil {
+		return fmt.Errorf("read %s: %w", topic, err)
+	}
+	defer client.Close()
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	// Requests know no context: closing the connections is what ends them early.
+	stop := context.AfterFunc(ctx, func() { _ = client.Close() })
+	defer stop()
+
+	if err := readPartitions(ctx, client, topic, from, to, each); err != nil {
+		return fmt.Errorf("read %s: %w", topic, err)
+	}
+	return nil
+}
+
+func readPartitions(ctx context.Context, client sarama.Client, topic string, from, to []int64, each func(Message) error) error {
+	partitions, err := client.Partitions(topic)
+	if err != nil {
+		return err
+	}
+	for name, given := range map[string][]int64{"from": from, "to": to} {
+		if given != nil && len(given) != len(partitions) {
+			return fmt.Errorf("it has %d partitions, %s names %d", len(partitions), name, len(given))
+		}
+	}
+	all, ctx := errgroup.WithContext(ctx)
+	for _, partition := range partitions {
+		all.Go(func() error {
+			r := partitionReader{cursor: cursor{client: client, topic: topic, partition: partition}, each: each}
+			if err := r.read(ctx, at(from, partition), at(to, partition)); err != nil {
+				return fmt.Errorf("partition %d: %w", partition, err)
+			}
+			return nil
+		})
+	}
+	return all.Wait()
+}
+
+// at is offsets[partition], or nil when there are none.
+func at(offsets []int64, partition int32) *int64 {
+	if offsets == nil {
+		return nil
+	}
+	return &offsets[partition]
+}
+
+type partitionReader struct {
+	cursor
+	each func(Message) error
+}
+
+func (r *partitionReader) read(ctx context.Context, from, to *int64) error {
+	var end int64 // behind the last offset to be read
+	err := r.insist(ctx, func() (err error) {
+		if from != nil {
+			r.next = *from
+		} else if r.next, err = offsetAt(r.client, r.topic, r.partition, sarama.OffsetOldest, false); err != nil {
+			return err
+		}
+		if to != nil {
+			end = *to + 1
+			return nil
+		}
+		end, err = offsetAt(r.client, r.topic, r.partition, sarama.OffsetNewest, true)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	for r.next < end {
+		var messages []Message
+		err := r.insist(ctx, func() (err error) {
+			messages, err = r.fetchOnce(from != nil, end)
+			return err
+		})
+		if err != nil {
+			return err
+		}
+		if err := r.hand(ctx, messages, end); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// fetchOnce fetches what is there. Only an open transaction is waited for: what stands behind it can't be read yet.
+func (r *partitionReader) fetchOnce(strict bool, end int64) ([]Message, error) {
+	messages, log, err := r.fetch(0)
+	switch {
+	case errors.Is(err, errOutOfRange):
+		return nil, r.afterStart(strict)
+	case err != nil || r.next < log.stable || r.next >= end:
+		return messages, err
+	case log.high < end: // a new leader may need a moment to learn what is safe
+		return messages, fmt.Errorf("the log ends at offset %d, it should go to %d", log.high, end)
+	}
+	more, _, err := r.fetch(100 * time.Millisecond)
+	return append(messages, more...), err
+}
+
+// afterStart moves to the start of the log if retention has moved that since it was asked for.
+func (r *partitionReader) afterStart(strict bool) error {
+	oldest, err := offsetAt(r.client, r.topic, r.partition, sarama.OffsetOldest, false)
+	switch {
+	case err != nil:
+		return err
+	case strict || oldest <= r.next:
+		return permanentError{fmt.Errorf("offset %d: %w, it begins at %d", r.next, errOutOfRange, oldest)}
+	}
+	r.next = oldest
+	return nil
+}
+
+func (r *partitionReader) hand(ctx context.Context, messages []Message, end int64) error {
+	for _, m := range messages {
+		if m.Offset >= end {
+			break
+		}
+		if err := ctx.Err(); err != nil {
+			return context.Cause(ctx)
+		}
+		if err := r.each(m); err != nil {
+			return fmt.Errorf("offset %d: %w", m.Offset, err)
+		}
+	}
+	return nil
+}
+
+// permanentError is one that no repetition will mend.
+type permanentError struct{ error }
+
+func (e permanentError) Unwrap() error { return e.error }
+
+// insist repeats a request over a change of leaders or a broken connection.
+func (r *partitionReader) insist(ctx context.Context, request func() error) error {
+	backoff := rising(20*time.Millisecond, time.Second)
+	for try := 1; ; try++ {
+		err := request()
+		var permanent permanentError
+		switch {
+		case err == nil:
+			return nil
+		case ctx.Err() != nil:
+			return context.Cause(ctx)
+		case errors.As(err, &permanent), errors.Is(err, sarama.ErrUnknownTopicOrPartition), try == readTries:
+			return err
+		}
+		select {
+		case <-time.After(backoff(try)):
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+		_ = r.client.RefreshMetadata(r.topic)
+	}
+}
