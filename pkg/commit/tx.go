@@ -127,9 +127,14 @@ func (tx *Tx) After(index string, min float64, skip, n int) *Members {
 
 // ForeignFirst asks for the first n members of an index of another service.
 func (tx *Tx) ForeignFirst(service, index string, n int) *Members {
+	return tx.ForeignAfter(service, index, math.Inf(-1), 0, n)
+}
+
+// ForeignAfter is After on an index of another service.
+func (tx *Tx) ForeignAfter(service, index string, min float64, skip, n int) *Members {
 	m := &Members{}
 	tx.mark(service)
-	tx.asked = append(tx.asked, readIndex{m, service, index, math.Inf(-1), 0, n})
+	tx.asked = append(tx.asked, readIndex{m, service, index, min, skip, n})
 	return m
 }
 
