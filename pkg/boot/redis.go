@@ -83,18 +83,24 @@ func checkPolicy(ctx context.Context, rdb redis.UniversalClient) error {
 
 func checkNode(ctx context.Context, node redis.Cmdable) error {
 	info, err := node.Info(ctx, "memory").Result()
-	var no redis.Error
-	if errors.As(err, &no) {
+	if _, no := errors.AsType[redis.Error](err); no {
 		return nil
 	}
 	if err != nil {
 		return err
 	}
-	for line := range strings.Lines(info) {
-		policy, found := strings.CutPrefix(strings.TrimSpace(line), "maxmemory_policy:")
-		if found && policy != "noeviction" {
-			return fmt.Errorf("redis has maxmemory-policy %s and would forget calls when full: set it to noeviction", policy)
-		}
+	if policy := policyIn(info); policy != "" && policy != "noeviction" {
+		return fmt.Errorf("redis has maxmemory-policy %s and would forget calls when full: set it to noeviction", policy)
 	}
 	return nil
+}
+
+// policyIn finds the policy in what INFO memory says, or "".
+func policyIn(info string) string {
+	for line := range strings.Lines(info) {
+		if policy, found := strings.CutPrefix(line, "maxmemory_policy:"); found {
+			return strings.TrimSpace(policy)
+		}
+	}
+	return ""
 }

@@ -1,0 +1,123 @@
+package boot
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/redis/go-redis/v9"
+	"go.uber.org/zap"
+
+	"github.com/busyhour/busyhour/pkg/eventlog"
+	"github.com/busyhour/busyhour/pkg/fanout"
+	"github.com/busyhour/busyhour/pkg/telemetry"
+)
+
+// Backends is what a service stands on.
+type Backends struct {
+	// Pod names this process among its like.
+	Pod      string
+	Tenants  []string
+	Redis    redis.UniversalClient
+	Kafka    eventlog.Config
+	NATS     *fanout.Conn
+	Log      *zap.Logger
+	Registry *prometheus.Registry
+}
+
+const (
+	redisPatience = time.Minute // how long a starting process waits for Redis
+	redisPause    = 500 * time.Millisecond
+	flushTime     = 5 * time.Second // for the last traces
+)
+
+// Connect makes the connections of a service. Redis must answer within a minute; Kafka and NATS may be away, their
+// clients keep trying. The function it returns closes everything.
+func Connect(ctx context.Context, service string, c Common) (*Backends, func(), error) {
+	pod, err := c.pod()
+	if err != nil {
+		return nil, nil, err
+	}
+	log, err := telemetry.Logger(c.Log)
+	if err != nil {
+		return nil, nil, err
+	}
+	log = log.With(zap.String("service", service), zap.String("pod", pod))
+	b := &Backends{Pod: pod, Tenants: c.Tenants, Log: log, Registry: telemetry.Registry()}
+	closers := &closers{log: log}
+	closers.add("log", func() error { _ = log.Sync(); return nil }) // a terminal cannot sync, and says so
+	if err := b.connect(ctx, service, c, closers); err != nil {
+		closers.close()
+		return nil, nil, err
+	}
+	return b, closers.close, nil
+}
+
+func (b *Backends) connect(ctx context.Context, service string, c Common, closers *closers) error {
+	flush, err := telemetry.Traces(ctx, c.Trace, service)
+	if err != nil {
+		return err
+	}
+	closers.add("traces", func() error {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), flushTime)
+		defer cancel()
+		return flush(ctx)
+	})
+
+	b.Redis = redis.NewUniversalClient(redisOptions(c.Redis, service+"-"+b.Pod))
+	closers.add("redis", b.Redis.Close)
+	if err := b.awaitRedis(ctx, c.Redis.Addresses); err != nil {
+		return err
+	}
+
+	b.Kafka = eventlog.Config{Brokers: c.Kafka.Brokers, ClientID: service + "-" + b.Pod, Version: c.Kafka.Version, Logger: b.Log, Registry: b.Registry}
+
+	b.NATS, err = fanout.Dial(fanout.Config{URL: c.NATS.URL, Name: service + "-" + b.Pod, Logger: b.Log, Registry: b.Registry})
+	if err != nil {
+		return fmt.Errorf("nats: %w", err)
+	}
+	closers.add("nats", func() error { b.NATS.Close(); return nil })
+	return nil
+}
+
+// awaitRedis waits until Redis answers, and refuses one that may forget.
+func (b *Backends) awaitRedis(ctx context.Context, addresses []string) error {
+	ctx, cancel := context.WithTimeout(ctx, redisPatience)
+	defer cancel()
+	for told := false; ; told = true {
+		err := b.Redis.Ping(ctx).Err()
+		if err == nil {
+			return checkPolicy(ctx, b.Redis)
+		}
+		if !told {
+			b.Log.Warn("redis does not answer, waiting", zap.Strings("addresses", addresses), zap.Error(err))
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("redis at %v does not answer: %w", addresses, err)
+		case <-time.After(redisPause):
+		}
+	}
+}
+
+// closers closes in reverse what was opened in order.
+type closers struct {
+	log  *zap.Logger
+	each []func()
+}
+
+func (c *closers) add(name string, f func() error) {
+	c.each = append(c.each, func() {
+		if err := f(); err != nil && !errors.Is(err, redis.ErrClosed) {
+			c.log.Warn("close", zap.String("what", name), zap.Error(err))
+		}
+	})
+}
+
+func (c *closers) close() {
+	for i := len(c.each) - 1; i >= 0; i-- {
+		c.each[i]()
+	}
+}

@@ -1,0 +1,74 @@
+package boot
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"go.uber.org/zap"
+
+	"github.com/busyhour/busyhour/pkg/edge"
+)
+
+// OpsParts serve those who run the process. They start first and stop last, so that it can be watched to its end.
+func OpsParts(c Common, b *Backends, ready func() error) []Part {
+	parts := []Part{{Name: "redis policy", Run: b.watchPolicy}, listener("ops", c.Ops, edge.OpsHandler(b.Registry, ready), b.Log)}
+	if c.Pprof != "" {
+		parts = append(parts, listener("pprof", c.Pprof, edge.PprofHandler(), b.Log))
+	}
+	return parts
+}
+
+func listener(name, address string, h http.Handler, log *zap.Logger) Part {
+	s := edge.NewServer(edge.ServerConfig{Listen: address, Grace: time.Second}, log.Named(name), prometheus.NewRegistry())
+	s.Handle("/", h)
+	return Part{Name: name, Run: s.Run}
+}
+
+// watchPolicy looks every minute whether someone has allowed Redis to forget.
+func (b *Backends) watchPolicy(ctx context.Context) error {
+	tick := time.NewTicker(time.Minute)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+			if err := checkPolicy(ctx, b.Redis); err != nil && ctx.Err() == nil {
+				b.Log.Error("redis policy", zap.Error(err))
+			}
+		}
+	}
+}
+
+// askReady asks the process that listens on ops whether it is ready. Images have no shell and no curl to do it.
+func askReady(ctx context.Context, ops string) error {
+	host, port, err := net.SplitHostPort(ops)
+	if err != nil {
+		return fmt.Errorf("ops.listen: %w", err)
+	}
+	if ip := net.ParseIP(host); host == "" || ip.IsUnspecified() {
+		host = "127.0.0.1"
+	}
+	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+net.JoinHostPort(host, port)+"/readyz", nil)
+	if err != nil {
+		return err
+	}
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return err
+	}
+	defer res.Body.Close()
+	text, _ := io.ReadAll(io.LimitReader(res.Body, 1<<10)) // only to say why
+	if res.StatusCode != http.StatusOK {
+		return fmt.Errorf("not ready: %s", strings.TrimSpace(string(text)))
+	}
+	return nil
+}

@@ -1,0 +1,74 @@
+package boot
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+
+	"github.com/busyhour/busyhour/pkg/config"
+	"github.com/busyhour/busyhour/pkg/edge"
+)
+
+// Server is a service as a process sees it.
+type Server interface {
+	// Mount adds its handlers to the edge.
+	Mount(e *edge.Server)
+	// Run works until ctx ends, then drains.
+	Run(ctx context.Context) error
+	// Ready is nil, or says why it cannot serve now.
+	Ready() error
+}
+
+// Service makes the run function of a service's binary, for Main:
+//
+//	call-routing [flags]          serves until it is told to stop
+//	call-routing config           prints every key with its default
+//	call-routing health [flags]   asks the process with the same configuration whether it is ready, for a container
+//
+// C is the service's configuration, in which Common is embedded.
+func Service[C any, S Server, P commonOf[C]](name string, build func(context.Context, C, *Backends) (S, error)) func(context.Context, []string) error {
+	return func(ctx context.Context, args []string) error {
+		command := ""
+		if len(args) > 0 && (args[0] == "config" || args[0] == "health") {
+			command, args = args[0], args[1:]
+		}
+		var cfg C
+		if command == "config" {
+			return config.Describe(os.Stdout, name, &cfg)
+		}
+		if err := config.Load(name, &cfg, args); err != nil {
+			if errors.Is(err, config.ErrHelp) {
+				return errors.Join(config.Usage(os.Stdout, name, new(C)), err)
+			}
+			return err
+		}
+		common := P(&cfg).common()
+		if command == "health" {
+			return askReady(ctx, common.Ops)
+		}
+		return serve(ctx, name, *common, func(b *Backends) (Server, error) { return build(ctx, cfg, b) })
+	}
+}
+
+type commonOf[C any] interface {
+	*C
+	common() *Common
+}
+
+func serve(ctx context.Context, name string, c Common, build func(*Backends) (Server, error)) error {
+	b, closeAll, err := Connect(ctx, name, c)
+	if err != nil {
+		return err
+	}
+	defer closeAll()
+	svc, err := build(b)
+	if err != nil {
+		return fmt.Errorf("start: %w", err)
+	}
+	front := edge.NewServer(edge.ServerConfig{Listen: c.Listen, Grace: c.Grace, Ready: svc.Ready}, b.Log, b.Registry)
+	svc.Mount(front)
+	return RunParts(ctx, b.Log, append(OpsParts(c, b, svc.Ready),
+		Part{Name: name, Run: svc.Run},
+		Part{Name: "edge", Run: front.Run})...)
+}
