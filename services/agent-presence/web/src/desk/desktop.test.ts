@@ -6,10 +6,10 @@ import { Desktop } from "./desktop";
 import type { Socket } from "./link";
 import type { News } from "./news";
 
-class FakeSocket implements Socket {
-  onopen: Socket["onopen"] = null;
-  onmessage: Socket["onmessage"] = null;
-  onclose: Socket["onclose"] = null;
+class FakeSocket {
+  onopen: (() => void) | null = null;
+  onmessage: ((e: { data: string }) => void) | null = null;
+  onclose: ((e: { code: number; reason: string }) => void) | null = null;
   sent: Record<string, any>[] = [];
   closedWith: number | undefined;
 
@@ -65,7 +65,7 @@ function setUp() {
     connect: () => {
       const s = new FakeSocket();
       sockets.push(s);
-      return s;
+      return s as unknown as Socket;
     },
     random: () => 1,
     clock: new ServerClock(),

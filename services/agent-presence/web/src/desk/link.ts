@@ -4,14 +4,7 @@
 import { backoff } from "./backoff";
 import { comesBack, own } from "./closing";
 
-// The part of WebSocket that is used.
-export interface Socket {
-  onopen: (() => void) | null;
-  onmessage: ((e: { data: unknown }) => void) | null;
-  onclose: ((e: { code: number; reason: string }) => void) | null;
-  send(data: string): void;
-  close(code?: number, reason?: string): void;
-}
+export type Socket = Pick<WebSocket, "onopen" | "onmessage" | "onclose" | "send" | "close">;
 
 export type LinkState =
   | { readonly is: "off" }

@@ -1,0 +1,158 @@
+// A Busyhour for development and tests: the desktop's WebSocket, the queue figures and the built page, with a scripted
+// call for every agent who goes available. Faults are played by POST /mock/<name>, or by the functions that start() gives.
+
+import { createReadStream, existsSync } from "node:fs";
+import { createServer } from "node:http";
+import { extname, join, normalize } from "node:path";
+import { fileURLToPath } from "node:url";
+import { WebSocketServer } from "ws";
+import { Agent, no } from "./agent.mjs";
+import { figures } from "./figures.mjs";
+
+// Milliseconds. A pace without nextCall calls once per status change; without firstCall, never by itself.
+export const livelyPace = { firstCall: 2_000, nextCall: 6_000, offer: 15_000, connect: 900, wrapUp: 45_000, heartbeat: 5_000 };
+
+const people = { ann: "Ann Archer", bob: "Bob Brown", cleo: "Cleo Castle" };
+const dist = fileURLToPath(new URL("../dist/", import.meta.url));
+const types = { ".html": "text/html", ".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml" };
+// As strict as the page promises to be able to live with.
+const policy = "default-src 'self'; connect-src 'self'; base-uri 'none'; frame-ancestors 'none'; form-action 'self'";
+
+export async function start({ port = 0, pace = livelyPace } = {}) {
+  const world = { pace, agents: new Map(), verified: true, screens: 0, received: [] };
+  const faults = makeFaults(world);
+  const server = createServer((req, res) => serve(world, faults, req, res));
+  const sockets = new WebSocketServer({ server, path: "/ws/desktop" });
+  sockets.on("connection", (ws) => screen(world, ws));
+  await new Promise((ok) => server.listen(port, "127.0.0.1", ok));
+  const beat = setInterval(() => world.agents.forEach((a) => a.push(a.heartbeat())), pace.heartbeat);
+  return {
+    url: `http://127.0.0.1:${server.address().port}`,
+    world,
+    ...faults,
+    async close() {
+      clearInterval(beat);
+      world.agents.forEach((a) => a.stop());
+      sockets.clients.forEach((ws) => ws.terminate());
+      server.closeAllConnections();
+      await new Promise((ok) => server.close(ok));
+    },
+  };
+}
+
+function makeFaults(world) {
+  const agents = () => [...world.agents.values()];
+  const screens = () => agents().flatMap((a) => [...a.screens]);
+  return {
+    offer: () => agents().forEach((a) => a.offer()),
+    hangUp: () => agents().forEach((a) => a.cards.slice().forEach((c) => a.hangUp(c))),
+    // The network goes: no close frame.
+    drop: () => screens().forEach((s) => s.ws.terminate()),
+    // A change whose push is lost, and then one whose push is not.
+    gap: () => agents().forEach((a) => (a.offer(false), a.offer(true))),
+    // A change whose push is lost; only the heartbeat shows it.
+    silentGap: () => agents().forEach((a) => a.offer(false)),
+    unverify: () => verify(world, false),
+    verify: () => verify(world, true),
+    going: (ms = 3_000) => screens().forEach((s) => (s.tell({ going: { reconnectAfterMs: ms } }), s.ws.close(1012, "going"))),
+    end: () => screens().forEach((s) => s.ws.close(4500, "This screen was ended by a supervisor")),
+    refuse: () => agents().forEach((a) => (a.refuseNext = no("OFFER_NOT_YOURS", "The offer went to somebody else", "Wait for the next one"))),
+    newEpoch: () => agents().forEach((a) => (a.epoch++, (a.presenceN = a.workloadN = 1))),
+  };
+}
+
+function verify(world, verified) {
+  world.verified = verified;
+  world.agents.forEach((a) => {
+    a.verified = verified;
+    a.push({ verification: { verified } });
+  });
+}
+
+// --- the WebSocket ---
+
+function screen(world, ws) {
+  const self = { ws, tell: (frame) => ws.send(JSON.stringify(lean(frame))) };
+  let agent;
+  ws.on("message", (data) => {
+    const f = JSON.parse(String(data));
+    world.received.push(f);
+    if (f.logIn) agent = logIn(world, self, f);
+    else if (agent) take(agent, self, f);
+  });
+  ws.on("close", () => agent?.screens.delete(self));
+}
+
+function logIn(world, self, { requestId, logIn: { tenant, agentId, screenId } }) {
+  if (!people[agentId]) {
+    self.tell({ refused: { requestId, ...no("AGENT_UNKNOWN", `Tenant ${tenant} has no agent ${agentId}`, "Try ann, bob or cleo") } });
+    self.ws.close(4501, "log-in refused");
+    return undefined;
+  }
+  const key = `${tenant}/${agentId}`;
+  const agent = world.agents.get(key) ?? new Agent(tenant, agentId, people[agentId], world.pace);
+  agent.verified = world.verified;
+  world.agents.set(key, agent);
+  agent.screens.add(self);
+  self.id = screenId || `s-${++world.screens}`;
+  self.tell(agent.snapshot(self.id));
+  return agent;
+}
+
+function take(agent, self, f) {
+  if (f.pong) return;
+  if (f.resync) return self.tell(agent.snapshot(self.id));
+  const refused = agent.verified ? carryOut(agent, f) : no("UNVERIFIED", "The state is being rebuilt", "Try again in a moment");
+  if (refused) self.tell({ refused: { requestId: f.requestId, ...refused } });
+  else self.tell({ done: { requestId: f.requestId } });
+  if (f.logOut) {
+    agent.setStatus("STATUS_OFFLINE", "");
+    self.ws.close(1000);
+  }
+}
+
+function carryOut(agent, f) {
+  const refusal = agent.refuseNext;
+  agent.refuseNext = undefined;
+  if (refusal) return refusal;
+  if (f.setStatus?.status === "STATUS_BREAK" && !f.setStatus.reason) {
+    return no("REASON_MISSING", "A break needs a reason", "Say what the break is for");
+  }
+  if (f.setStatus) agent.setStatus(f.setStatus.status, f.setStatus.reason);
+  return f.act ? agent.act(f.act.contactId, f.act.action) : undefined;
+}
+
+// As protobuf's JSON mapping does: what has its default value is left out.
+function lean(value) {
+  if (Array.isArray(value)) return value.map(lean);
+  if (typeof value !== "object" || value === null) return value;
+  const isDefault = (v) => v === undefined || v === false || v === 0 || v === "" || (Array.isArray(v) && v.length === 0);
+  return Object.fromEntries(Object.entries(value).filter(([, v]) => !isDefault(v)).map(([k, v]) => [k, lean(v)]));
+}
+
+// --- HTTP ---
+
+function serve(world, faults, req, res) {
+  const url = new URL(req.url, "http://mock");
+  const [, first, second] = url.pathname.split("/");
+  if (req.method === "POST" && first === "mock" && faults[second]) {
+    faults[second]();
+    return res.writeHead(204).end();
+  }
+  if (req.method === "POST" && url.pathname === "/busyhour.routing.v1.RoutingService/GetQueueFigures") {
+    return res.writeHead(200, { "content-type": "application/json" }).end(JSON.stringify(lean(figures(world.verified))));
+  }
+  page(url.pathname, res);
+}
+
+function page(path, res) {
+  const file = join(dist, normalize(path === "/" ? "/index.html" : path));
+  if (!file.startsWith(dist) || !existsSync(file)) return res.writeHead(404).end("not found\n");
+  res.writeHead(200, { "content-type": types[extname(file)] ?? "application/octet-stream", "content-security-policy": policy });
+  createReadStream(file).pipe(res);
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  const mock = await start({ port: Number(process.env.PORT ?? 8099) });
+  console.log(`mock on ${mock.url}; faults: curl -X POST ${mock.url}/mock/{${Object.keys(makeFaults(mock.world)).join(",")}}`);
+}

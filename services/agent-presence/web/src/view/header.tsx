@@ -1,0 +1,72 @@
+import { useRef } from "preact/hooks";
+import { Button } from "./button";
+import { useDesk, useParts, useSubject } from "./hooks";
+import { Logo } from "./icons";
+
+export function Header() {
+  const { desk, preferences, ringer } = useParts();
+  const { sound, keys } = useSubject(preferences);
+  const { session, held } = useDesk();
+  const dialog = useRef<HTMLDialogElement>(null);
+  const leave = () => (held.cards.length > 0 ? dialog.current?.showModal() : desk.logOut());
+  const toggleSound = () => {
+    preferences.set({ sound: !sound });
+    ringer.unlock();
+  };
+  return (
+    <header class="top">
+      <div class="brand">
+        <Logo />
+        <h1>Busyhour</h1>
+      </div>
+      <div class="person">
+        <span class="avatar" aria-hidden="true">
+          {initials(held.agentName)}
+        </span>
+        <span class="person-name">
+          {held.agentName}
+          <small>
+            {session?.agentId} · {session?.tenant}
+          </small>
+        </span>
+      </div>
+      <div class="tools">
+        <Button kind="quiet" icon={sound ? "sound" : "mute"} pressed={sound} title="Ring when an offer comes" onPress={toggleSound}>
+          Sound
+        </Button>
+        <Button kind="quiet" icon="keyboard" pressed={keys} title="A accepts, D declines" onPress={() => preferences.set({ keys: !keys })}>
+          Keys
+        </Button>
+        <Button kind="quiet" icon="door" onPress={leave}>
+          Log out
+        </Button>
+      </div>
+      <dialog ref={dialog} class="dialog" aria-labelledby="leave-title">
+        <h2 id="leave-title">Log out with work in hand?</h2>
+        <p>
+          You hold {held.cards.length === 1 ? "a contact" : `${held.cards.length} contacts`}. Without a screen you can't finish{" "}
+          {held.cards.length === 1 ? "it" : "them"}, and after a grace time you are offline.
+        </p>
+        <div class="dialog-acts">
+          <Button kind="primary" onPress={() => dialog.current?.close()}>
+            Stay
+          </Button>
+          <Button
+            kind="danger"
+            onPress={() => {
+              dialog.current?.close();
+              desk.logOut();
+            }}
+          >
+            Log out all the same
+          </Button>
+        </div>
+      </dialog>
+    </header>
+  );
+}
+
+function initials(name: string): string {
+  const words = name.split(/\s+/).filter(Boolean);
+  return ((words[0]?.[0] ?? "") + (words.length > 1 ? (words.at(-1)?.[0] ?? "") : "")).toUpperCase();
+}
