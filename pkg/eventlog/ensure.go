@@ -65,9 +65,11 @@ func Ensure(ctx context.Context, cfg Config, plan []TopicSpec, replication int16
 	if err != nil {
 		return Report{}, fmt.Errorf("check topics: %w", err)
 	}
+	conf.Metadata.Full = true // without it sarama asks for no topics, and so never learns the controller
+	conf.Metadata.Full = true // else sarama does not find the controller
 	client, err := sarama.NewClient(cfg.Brokers, conf)
 	if err != nil {
-		return Report{}, fmt.Errorf("check topics: %w", err)
+		return Report{}, fmt.Errorf("check topics: connect to %v: %w", cfg.Brokers, err)
 	}
 	defer client.Close()
 	admin, err := sarama.NewClusterAdminFromClient(client)
