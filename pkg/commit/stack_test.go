@@ -22,7 +22,7 @@ func TestPromisesOnRedisCluster(t *testing.T) {
 	keepPromises(t, rdb)
 }
 
-func address(t *testing.T, name string) string {
+func address(t testing.TB, name string) string {
 	t.Helper()
 	a := os.Getenv(name)
 	if a == "" {
