@@ -89,6 +89,15 @@ func (c *Conn) Publish(ctx context.Context, subject string, data []byte) error {
 	return nil
 }
 
+// Flush returns when the server has taken all that was sent before. Subscriptions stand then, so that nothing published
+// from now on is missed. ctx needs a deadline.
+func (c *Conn) Flush(ctx context.Context) error {
+	if err := c.nats.FlushWithContext(ctx); err != nil {
+		return fmt.Errorf("flush to NATS: %w", err)
+	}
+	return nil
+}
+
 // Connected reports whether a server is connected now.
 func (c *Conn) Connected() bool { return c.nats.IsConnected() }
 
