@@ -54,8 +54,9 @@ func checkInterleavings(t *testing.T, rdb redis.UniversalClient) {
 
 type interleaving struct {
 	*world
-	torn *tornLog
-	pods []*Store
+	torn   *tornLog
+	firsts func(record string) []Revision // the record's first appearances in the log
+	pods   []*Store
 
 	mu       sync.Mutex
 	outcomes map[string]map[Revision]bool // operation → revisions answered
@@ -65,7 +66,7 @@ type interleaving struct {
 
 func newInterleaving(t *testing.T, rdb redis.UniversalClient, tenant string) *interleaving {
 	i := &interleaving{world: newWorld(t, rdb, tenant), outcomes: map[string]map[Revision]bool{}, seen: map[string]map[Revision]int{}}
-	i.torn = &tornLog{memoryLog: i.log}
+	i.torn, i.firsts = &tornLog{Log: i.log}, i.log.firsts
 	return i
 }
 
@@ -131,7 +132,13 @@ func (i *interleaving) do(s *Store, step step) {
 	}
 }
 
-func (i *interleaving) verify(rt *rapid.T) {
+// failing is what *testing.T and *rapid.T have in common here.
+type failing interface {
+	Errorf(format string, args ...any)
+	Fatalf(format string, args ...any)
+}
+
+func (i *interleaving) verify(rt failing) {
 	for _, f := range i.failures {
 		rt.Errorf("a commit failed: %s", f)
 	}
@@ -155,8 +162,9 @@ func (i *interleaving) verify(rt *rapid.T) {
 }
 
 // verifyLog lets a last pod relay what was left behind, and then looks for what is missing or out of order.
-func (i *interleaving) verifyLog(rt *rapid.T, name string, last Revision) {
+func (i *interleaving) verifyLog(rt failing, name string, last Revision) {
 	final := i.pod2()
+	final.outbox.log = i.torn
 	r := Result{Record: name, Revision: last, Epoch: 1}
 	for range 20 {
 		done := make(chan error, 1)
@@ -164,25 +172,24 @@ func (i *interleaving) verifyLog(rt *rapid.T, name string, last Revision) {
 		if err := <-done; err != nil {
 			rt.Fatalf("%s at %s: %v", name, last, err)
 		}
-		if firsts := i.log.firsts(name); len(firsts) > 0 && firsts[len(firsts)-1] == last {
+		if firsts := i.firsts(name); len(firsts) > 0 && firsts[len(firsts)-1] == last {
 			break
 		}
 	}
-	next := uint32(1)
-	for _, r := range i.log.firsts(name) {
-		if r.N != next {
-			rt.Fatalf("%s: the log's first appearances are %v", name, i.log.firsts(name))
+	firsts := i.firsts(name)
+	for n, r := range firsts {
+		if r.N != uint32(n+1) {
+			rt.Fatalf("%s: the log's first appearances are %v", name, firsts)
 		}
-		next++
 	}
-	if next != last.N+1 {
-		rt.Errorf("%s is at %s, and the log has %v", name, last, i.log.firsts(name))
+	if uint32(len(firsts)) != last.N {
+		rt.Errorf("%s is at %s, and the log has %v", name, last, firsts)
 	}
 }
 
 // tornLog refuses messages of type "torn" the first time, every other one after it has taken it.
 type tornLog struct {
-	*memoryLog
+	Log
 	mu    sync.Mutex
 	count int
 	tried map[string]bool
@@ -203,9 +210,9 @@ func (l *tornLog) Produce(m eventlog.Message, done func(error)) {
 	l.mu.Unlock()
 	switch {
 	case !tear:
-		l.memoryLog.Produce(m, done)
+		l.Log.Produce(m, done)
 	case taken:
-		l.memoryLog.Produce(m, func(error) { done(errors.New("no answer from the broker")) })
+		l.Log.Produce(m, func(error) { done(errors.New("no answer from the broker")) })
 	default:
 		go done(errors.New("not enough replicas"))
 	}
