@@ -8,6 +8,7 @@ package match
 import (
 	"cmp"
 	"hash/fnv"
+	"math"
 	"slices"
 	"time"
 
@@ -40,6 +41,8 @@ const (
 const (
 	// best is among how many a choice is spread after a conflict.
 	best = 4
+	// perPriority is more milliseconds than there will be; 101 times it is still exact in a float64.
+	perPriority = 1e13
 	// maxPassedOver bounds what a decision keeps.
 	maxPassedOver = 16
 )
@@ -182,9 +185,15 @@ func Order(c *routingv1.Contact) float64 {
 	return OrderOf(c.Priority, c.QueuedAt.AsTime())
 }
 
-// OrderOf gives the place of a priority and a time. OrderOf(p, time.UnixMilli(0)) is where the contacts of a priority begin.
+// OrderOf gives the place of a priority and a time.
 func OrderOf(priority uint32, queuedAt time.Time) float64 {
-	return float64(100-min(priority, 100))*1e13 + float64(queuedAt.UnixMilli())
+	return float64(100-min(priority, 100))*perPriority + float64(queuedAt.UnixMilli())
+}
+
+// PlaceOf reads a score of Order back: since when the contact waits, and where the contacts of lower priority begin.
+func PlaceOf(score float64) (queuedAt time.Time, next float64) {
+	behind := math.Floor(score / perPriority)
+	return time.UnixMilli(int64(score - behind*perPriority)), (behind + 1) * perPriority
 }
 
 func skilled(a *provisioningv1.Agent, w Waiting) bool {

@@ -181,6 +181,9 @@ func TestOrderIsPriorityThenAge(t *testing.T) {
 		if OrderOf(p, time.UnixMilli(b)) != OrderOf(p, time.UnixMilli(0))+float64(b) {
 			t.Fatal("a millisecond is lost in the score")
 		}
+		if at, next := PlaceOf(OrderOf(p, time.UnixMilli(a))); at.UnixMilli() != a || (p > 0 && next != OrderOf(p-1, time.UnixMilli(0))) {
+			t.Fatalf("priority %d at %d is read back as %d, then %f", p, a, at.UnixMilli(), next)
+		}
 	})
 }
 

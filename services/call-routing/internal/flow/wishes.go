@@ -1,0 +1,145 @@
+package flow
+
+import (
+	"context"
+	"math"
+	"time"
+
+	commonv1 "github.com/busyhour/busyhour/api/gen/busyhour/common/v1"
+	routingv1 "github.com/busyhour/busyhour/api/gen/busyhour/routing/v1"
+	"github.com/busyhour/busyhour/pkg/commit"
+	"github.com/busyhour/busyhour/services/call-routing/internal/contact"
+	"github.com/busyhour/busyhour/services/call-routing/internal/state"
+)
+
+const (
+	wishesPage = 250
+	// A wish is told again after 200 ms, and then the less often the longer its contact stands where it does.
+	lastResend = 30 * time.Second
+)
+
+// Wishes lists all that is wanted of a switch now, and the epoch in which.
+func (f *Flow) Wishes(ctx context.Context, tenant, switchID string) (epoch uint32, wishes []*routingv1.SwitchCommand, err error) {
+	_, err = f.store.Read(ctx, tenant, func(ctx context.Context, tx *commit.Tx) error {
+		epoch = tx.Epoch()
+		for skip := 0; ; skip += wishesPage {
+			page := tx.After(state.Switch(switchID), math.Inf(-1), skip, wishesPage)
+			if err := tx.Fetch(ctx); err != nil {
+				return err
+			}
+			contacts, err := readContacts(ctx, tx, page.List)
+			if err != nil {
+				return err
+			}
+			for _, c := range contacts {
+				if contact.Unmet(c) {
+					wishes = append(wishes, wishOf(c))
+				}
+			}
+			if len(page.List) < wishesPage {
+				return nil
+			}
+		}
+	})
+	return epoch, wishes, err
+}
+
+// readContacts reads the contacts that members name. Those that are gone by now are left out.
+func readContacts(ctx context.Context, tx *commit.Tx, members []commit.Member) ([]*routingv1.Contact, error) {
+	if len(members) == 0 {
+		return nil, nil
+	}
+	records := make([]*commit.Record, len(members))
+	for i, m := range members {
+		records[i] = tx.Record(state.Contact(m.Name))
+	}
+	if err := tx.Fetch(ctx); err != nil {
+		return nil, err
+	}
+	contacts := make([]*routingv1.Contact, 0, len(records))
+	for _, r := range records {
+		c, err := state.ReadContact(r)
+		if err != nil {
+			return nil, err
+		}
+		if c != nil {
+			contacts = append(contacts, c)
+		}
+	}
+	return contacts, nil
+}
+
+// WishesTaken ends the resending of wishes that the switch says it has taken. A wish of another revision goes on.
+func (f *Flow) WishesTaken(ctx context.Context, tenant string, acks []*routingv1.WantedAck) error {
+	_, err := f.store.Do(ctx, tenant, "", func(ctx context.Context, tx *commit.Tx) error {
+		records := make([]*commit.Record, len(acks))
+		for i, a := range acks {
+			records[i] = tx.Record(state.Contact(a.ContactId))
+		}
+		if err := tx.Fetch(ctx); err != nil {
+			return err
+		}
+		for i, r := range records {
+			c, err := state.ReadContact(r)
+			if err != nil {
+				return err
+			}
+			if c.GetWanted() != nil && sameRevision(c.Wanted.Revision, acks[i].Revision) {
+				tx.Guard(r)
+				tx.Remove(state.Wishes, c.Id)
+			}
+		}
+		return nil
+	})
+	return err
+}
+
+func sameRevision(a, b *commonv1.Revision) bool { return state.RevisionOf(a) == state.RevisionOf(b) }
+
+// Resend tells wishes again that no switch has taken for a while, and returns how many.
+func (f *Flow) Resend(ctx context.Context, tenant string, limit int) (int, error) {
+	var again []*routingv1.Contact
+	_, err := f.store.Do(ctx, tenant, "", func(ctx context.Context, tx *commit.Tx) error {
+		again = nil
+		page := tx.First(state.Wishes, limit)
+		if err := tx.Fetch(ctx); err != nil {
+			return err
+		}
+		due := page.List
+		for len(due) > 0 && due[len(due)-1].Score > float64(tx.Now().UnixMilli()) {
+			due = due[:len(due)-1]
+		}
+		contacts, err := readContacts(ctx, tx, due)
+		if err != nil {
+			return err
+		}
+		stale := map[string]bool{}
+		for _, m := range due {
+			stale[m.Name] = true
+		}
+		for _, c := range contacts {
+			if contact.Unmet(c) {
+				delete(stale, c.Id)
+				again = append(again, c)
+				tx.Add(state.Wishes, c.Id, float64(tx.Now().Add(resendIn(c, tx.Now())).UnixMilli()))
+			}
+		}
+		for id := range stale {
+			tx.Remove(state.Wishes, id)
+		}
+		return nil
+	})
+	if err != nil {
+		return 0, err
+	}
+	for _, c := range again {
+		f.push.Wish(ctx, tenant, c.SwitchId, wishOf(c))
+	}
+	f.metrics.resent.Add(float64(len(again)))
+	return len(again), nil
+}
+
+// resendIn doubles roughly, from the first resend to the last interval.
+func resendIn(c *routingv1.Contact, now time.Time) time.Duration {
+	return min(max(state.FirstResend, now.Sub(c.Since.AsTime())), lastResend)
+}
