@@ -36,6 +36,16 @@ func QueueEntry(tenant, actor string, q *provisioningv1.Queue) *Entry {
 	return &Entry{Tenant: tenant, Actor: actor, Entry: &provisioningv1.DirectoryEntry_Queue{Queue: normalQueue(q)}}
 }
 
+// NoAgent is the wish that there be no agent of that id.
+func NoAgent(tenant, actor, id string) *Entry {
+	return &Entry{Tenant: tenant, Actor: actor, Deleted: true, Entry: &provisioningv1.DirectoryEntry_Agent{Agent: &provisioningv1.Agent{Id: id}}}
+}
+
+// NoQueue is the wish that there be no queue of that id.
+func NoQueue(tenant, actor, id string) *Entry {
+	return &Entry{Tenant: tenant, Actor: actor, Deleted: true, Entry: &provisioningv1.DirectoryEntry_Queue{Queue: &provisioningv1.Queue{Id: id}}}
+}
+
 // The moves of an entry. Each returns the entry to be written, or nil if it stands there already.
 //
 //	         nothing   live      deleted
@@ -84,20 +94,20 @@ func Delete(p Present, wish *Entry, now time.Time) (*Entry, error) {
 	return Remove(p, wish, now)
 }
 
-// Remove makes sure that there is none. The entry stays behind with its id only.
+// Remove makes sure that there is none. The wish is NoAgent or NoQueue; it stays behind.
 func Remove(p Present, wish *Entry, now time.Time) (*Entry, error) {
 	if !p.Live() {
 		return nil, nil
 	}
-	gone := proto.CloneOf(wish)
-	gone.Deleted = true
-	switch {
-	case wish.GetAgent() != nil:
-		gone.Entry = &provisioningv1.DirectoryEntry_Agent{Agent: &provisioningv1.Agent{Id: wish.GetAgent().GetId()}}
-	case wish.GetQueue() != nil:
-		gone.Entry = &provisioningv1.DirectoryEntry_Queue{Queue: &provisioningv1.Queue{Id: wish.GetQueue().GetId()}}
+	return write(p, wish, now)
+}
+
+// Existing refuses what is not there.
+func Existing(p Present) error {
+	if !p.Live() {
+		return missing(p)
 	}
-	return write(p, gone, now)
+	return nil
 }
 
 // write dates the wish. A wish without a date of its own is of now. Time never runs back on an entry.
@@ -122,7 +132,7 @@ func missing(p Present) error {
 	if p.Entry != nil {
 		no.Message = "it was deleted at " + clock(p.Entry.GetAt())
 	}
-	return no.To("create it first")
+	return no.To("look for it in the list; ids are case-sensitive")
 }
 
 func clock(t *timestamppb.Timestamp) string { return t.AsTime().Format(time.RFC3339Nano) }

@@ -39,8 +39,8 @@ func TestMoves(t *testing.T) {
 		"create":  func(p Present) (*Entry, error) { return Create(p, ann("New"), noon) },
 		"replace": func(p Present) (*Entry, error) { return Replace(p, ann("New"), nil, noon) },
 		"upsert":  func(p Present) (*Entry, error) { return Upsert(p, ann("New"), noon) },
-		"delete":  func(p Present) (*Entry, error) { return Delete(p, ann("New"), noon) },
-		"remove":  func(p Present) (*Entry, error) { return Remove(p, ann("New"), noon) },
+		"delete":  func(p Present) (*Entry, error) { return Delete(p, NoAgent("acme", "hr", "ann"), noon) },
+		"remove":  func(p Present) (*Entry, error) { return Remove(p, NoAgent("acme", "hr", "ann"), noon) },
 	}
 	for name, want := range map[string][3]string{
 		"create":  {"created", "EXISTS", "created"},
@@ -106,7 +106,7 @@ func TestTimeDoesNotRunBackOnAnEntry(t *testing.T) {
 }
 
 func TestADeletedEntryKeepsItsIDOnly(t *testing.T) {
-	e, err := Delete(standing(written(ann("Ann"))), ann("Ann"), noon)
+	e, err := Delete(standing(written(ann("Ann"))), NoAgent("acme", "hr", "ann"), noon)
 	if err != nil || !e.GetDeleted() || !proto.Equal(e.GetAgent(), &provisioningv1.Agent{Id: "ann"}) {
 		t.Errorf("got %v, %v", e, err)
 	}
@@ -135,17 +135,5 @@ func TestAServedQueueStays(t *testing.T) {
 	}
 	if err := RefuseServed(p, 0, nil); err != nil {
 		t.Errorf("nobody serves it: %v", err)
-	}
-}
-
-func TestQueueChanges(t *testing.T) {
-	before := AgentEntry("acme", "", &provisioningv1.Agent{Id: "ann", QueueIds: []string{"a", "b"}})
-	after := AgentEntry("acme", "", &provisioningv1.Agent{Id: "ann", QueueIds: []string{"b", "c"}})
-	if joins, leaves := QueueChanges(before, after); fmt.Sprint(joins, leaves) != "[c] [a]" {
-		t.Errorf("joins %v, leaves %v", joins, leaves)
-	}
-	after.Deleted = true
-	if joins, leaves := QueueChanges(before, after); fmt.Sprint(joins, leaves) != "[] [a b]" {
-		t.Errorf("deleted: joins %v, leaves %v", joins, leaves)
 	}
 }

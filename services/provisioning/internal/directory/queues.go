@@ -2,7 +2,6 @@ package directory
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 
 	provisioningv1 "github.com/busyhour/busyhour/api/gen/busyhour/provisioning/v1"
@@ -33,27 +32,4 @@ func RefuseServed(p Present, agents int64, some []string) error {
 	}
 	return refusal.New(refusal.Impossible, "QUEUE_IN_USE", "%d agents serve it: %s", agents, names).
 		At(p.Record, p.Epoch, p.N).To("take it from their queues first")
-}
-
-// QueueChanges are the queues that an agent comes to serve and ceases to.
-func QueueChanges(before, after *Entry) (joins, leaves []string) {
-	was, is := served(before), served(after)
-	for _, id := range is {
-		if !slices.Contains(was, id) {
-			joins = append(joins, id)
-		}
-	}
-	for _, id := range was {
-		if !slices.Contains(is, id) {
-			leaves = append(leaves, id)
-		}
-	}
-	return joins, leaves
-}
-
-func served(e *Entry) []string {
-	if e.GetDeleted() {
-		return nil
-	}
-	return e.GetAgent().GetQueueIds()
 }

@@ -38,6 +38,21 @@ func (im *Import) Items() []*provisioningv1.Item {
 	return items
 }
 
+// Says what becomes of the lines, in words.
+func (im *Import) Says(dryRun bool) string {
+	bad := map[uint32]bool{}
+	for _, e := range im.Errors {
+		bad[e.GetLine()] = true
+	}
+	switch {
+	case len(bad) > 0:
+		return fmt.Sprintf("%d lines are bad, so none of the %d was taken: correct them and send the whole file again", len(bad), im.Read)
+	case dryRun:
+		return fmt.Sprintf("all %d lines are good; none was taken, for this was a dry run", im.Read)
+	}
+	return fmt.Sprintf("all %d lines were taken", im.Read)
+}
+
 // Refuse notes a problem of the agent at index i that only the directory knows of.
 func (im *Import) Refuse(i int, p directory.Problem) { im.bad(im.Lines[i], p.Field, p.Text) }
 

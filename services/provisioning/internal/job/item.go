@@ -133,3 +133,24 @@ func refuse(texts []string) error {
 	return refusal.New(refusal.Invalid, "INVALID_ITEMS", "%d problems, so no item was taken: %s", len(texts), strings.Join(named, "; ")).
 		To("correct them and send the job again")
 }
+
+// CheckQueues says which items name queues that do not exist.
+func CheckQueues(items []*provisioningv1.Item, exists func(id string) bool) error {
+	var texts []string
+	for i, it := range items {
+		if it.GetKind() == provisioningv1.Item_KIND_DELETE_AGENT {
+			continue
+		}
+		for _, p := range directory.UnknownQueues(it.GetAgent(), exists) {
+			texts = append(texts, fmt.Sprintf("item %d: %s", i+1, p.Text))
+		}
+	}
+	return refuse(texts)
+}
+
+// Unseen is what is known of an item that has not come in yet.
+func Unseen(j *provisioningv1.Job, number uint32) *provisioningv1.Outcome {
+	return &provisioningv1.Outcome{
+		Tenant: j.GetTenant(), JobId: j.GetId(), Number: number, Outcome: provisioningv1.ItemOutcome_ITEM_OUTCOME_PENDING,
+	}
+}

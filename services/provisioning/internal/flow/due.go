@@ -1,0 +1,115 @@
+package flow
+
+import (
+	"context"
+
+	provisioningv1 "github.com/busyhour/busyhour/api/gen/busyhour/provisioning/v1"
+	"github.com/busyhour/busyhour/pkg/commit"
+	"github.com/busyhour/busyhour/services/provisioning/internal/job"
+	"github.com/busyhour/busyhour/services/provisioning/internal/state"
+)
+
+// ItemDue moves an item whose deadline has passed. It returns whether the item is to be queued again, if it is not
+// queued still.
+func (f *Flow) ItemDue(ctx context.Context, tenant, name, op string) (queue bool, err error) {
+	_, err = f.store.Do(ctx, tenant, op, func(ctx context.Context, tx *commit.Tx) error {
+		queue = false
+		r := tx.Record(name)
+		if err := tx.Fetch(ctx); err != nil {
+			return err
+		}
+		o, err := state.ItemIn(r)
+		if err != nil {
+			return err
+		}
+		if o == nil || job.Final(o) {
+			state.Forget(tx, r, o)
+			return nil
+		}
+		if v, expired := job.Expired(o, tx.Now()); expired {
+			return state.PutItem(tx, r, job.Finish(o, v, tx.Now()))
+		}
+		queue = true
+		tx.Deadline(r, tx.Now().Add(job.LookAfter))
+		return nil
+	})
+	return queue, err
+}
+
+// brokenPortion is how many items of a broken-off job are ended in one go.
+const brokenPortion = 500
+
+// JobDue moves a job whose deadline has passed: one that is done is forgotten; of one that was broken off, the items
+// that never came into the log have failed.
+func (f *Flow) JobDue(ctx context.Context, tenant, id, op string) error {
+	missing, err := f.brokenOff(ctx, tenant, id, op)
+	if err != nil {
+		return err
+	}
+	for _, m := range missing {
+		name := state.Item(id, m.GetNumber())
+		if _, err := f.failMissing(ctx, tenant, name, m); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// brokenOff returns the next items of a job that never came. When there are none left, the job waits to be forgotten.
+func (f *Flow) brokenOff(ctx context.Context, tenant, id, op string) (missing []*provisioningv1.Outcome, err error) {
+	_, err = f.store.Do(ctx, tenant, op, func(ctx context.Context, tx *commit.Tx) error {
+		missing = nil
+		r := tx.Record(state.Job(id))
+		if err := tx.Fetch(ctx); err != nil {
+			return err
+		}
+		j, err := state.JobIn(r)
+		if err != nil {
+			return err
+		}
+		if j == nil || !tx.Now().Before(j.GetCreatedAt().AsTime().Add(job.Keep)) {
+			state.Forget(tx, r, nil)
+			return nil
+		}
+		if j.GetAcceptedAt() == nil {
+			if missing, err = f.neverCame(ctx, tx, j); err != nil {
+				return err
+			}
+		}
+		if len(missing) < brokenPortion {
+			tx.Deadline(r, j.GetCreatedAt().AsTime().Add(job.Keep))
+		}
+		return nil
+	})
+	return missing, err
+}
+
+func (f *Flow) neverCame(ctx context.Context, tx *commit.Tx, j *provisioningv1.Job) (missing []*provisioningv1.Outcome, err error) {
+	records := make([]*commit.Record, 0, brokenPortion)
+	for number := uint32(1); number <= j.GetTotal() && len(missing) < brokenPortion; number++ {
+		records = append(records, tx.Record(state.Item(j.GetId(), number)))
+		if len(records) < brokenPortion && number < j.GetTotal() {
+			continue
+		}
+		if err := tx.Fetch(ctx); err != nil {
+			return nil, err
+		}
+		for i, r := range records {
+			if !r.Exists() {
+				missing = append(missing, job.Missing(j, number-uint32(len(records))+uint32(i)+1, tx.Now()))
+			}
+		}
+		records = records[:0]
+	}
+	return missing[:min(len(missing), brokenPortion)], nil
+}
+
+func (f *Flow) failMissing(ctx context.Context, tenant, name string, m *provisioningv1.Outcome) (commit.Result, error) {
+	return f.store.Do(ctx, tenant, "missing:"+name, func(ctx context.Context, tx *commit.Tx) error {
+		r := tx.Record(name)
+		if err := tx.Fetch(ctx); err != nil || r.Exists() {
+			return err
+		}
+		return state.PutItem(tx, r, m)
+	})
+}

@@ -1,0 +1,149 @@
+package flow
+
+import (
+	"context"
+	"time"
+
+	provisioningv1 "github.com/busyhour/busyhour/api/gen/busyhour/provisioning/v1"
+	"github.com/busyhour/busyhour/pkg/commit"
+	"github.com/busyhour/busyhour/services/provisioning/internal/directory"
+	"github.com/busyhour/busyhour/services/provisioning/internal/job"
+	"github.com/busyhour/busyhour/services/provisioning/internal/state"
+)
+
+// Take makes a request an item. It returns the item's name, and whether it is to be run: not if it has ended.
+func (f *Flow) Take(ctx context.Context, r *provisioningv1.Request) (name string, run bool, err error) {
+	name = state.Item(r.GetJobId(), r.GetNumber())
+	o, err := f.changeItem(ctx, r.GetTenant(), name, "take", func(have *provisioningv1.Outcome, now time.Time) *provisioningv1.Outcome {
+		return job.Take(have, r, now)
+	})
+	return name, err == nil && !job.Final(o), err
+}
+
+// Finish ends an item, if it has not ended before.
+func (f *Flow) Finish(ctx context.Context, tenant, name string, v job.Verdict) (*provisioningv1.Outcome, error) {
+	return f.changeItem(ctx, tenant, name, "finish", func(have *provisioningv1.Outcome, now time.Time) *provisioningv1.Outcome {
+		if have == nil {
+			return nil
+		}
+		return job.Finish(have, v, now)
+	})
+}
+
+// changeItem decides about one item and returns it as it stands after.
+func (f *Flow) changeItem(ctx context.Context, tenant, name, op string, decide func(*provisioningv1.Outcome, time.Time) *provisioningv1.Outcome) (o *provisioningv1.Outcome, err error) {
+	_, err = f.store.Do(ctx, tenant, op+":"+name, func(ctx context.Context, tx *commit.Tx) error {
+		r := tx.Record(name)
+		if err := tx.Fetch(ctx); err != nil {
+			return err
+		}
+		have, err := state.ItemIn(r)
+		if err != nil {
+			return err
+		}
+		o = have
+		next := decide(have, tx.Now())
+		if next == nil {
+			return nil
+		}
+		o = next
+		return state.PutItem(tx, r, next)
+	})
+	return o, err
+}
+
+// Item reads an item; nil if there is none.
+func (f *Flow) Item(ctx context.Context, tenant, name string) (o *provisioningv1.Outcome, err error) {
+	_, err = f.store.Read(ctx, tenant, func(ctx context.Context, tx *commit.Tx) error {
+		r := tx.Record(name)
+		if err := tx.Fetch(ctx); err != nil {
+			return err
+		}
+		o, err = state.ItemIn(r)
+		return err
+	})
+	return o, err
+}
+
+// Open leaves of some requests of a tenant those whose items have not ended.
+func (f *Flow) Open(ctx context.Context, tenant string, all []*provisioningv1.Request) (open []*provisioningv1.Request, err error) {
+	_, err = f.store.Read(ctx, tenant, func(ctx context.Context, tx *commit.Tx) error {
+		records := make([]*commit.Record, len(all))
+		for i, r := range all {
+			records[i] = tx.Record(state.Item(r.GetJobId(), r.GetNumber()))
+		}
+		if err := tx.Fetch(ctx); err != nil {
+			return err
+		}
+		for i, r := range records {
+			o, err := state.ItemIn(r)
+			if err != nil {
+				return err
+			}
+			if !job.Final(o) {
+				open = append(open, all[i])
+			}
+		}
+		return nil
+	})
+	return open, err
+}
+
+// Applied is what an item made of the directory.
+type Applied struct {
+	Standing
+	durable chan error
+}
+
+// Apply makes an item's change in the directory. It does not wait for the log; Durable does.
+func (f *Flow) Apply(ctx context.Context, r *provisioningv1.Request) (*Applied, error) {
+	wish, decide := wishOf(r)
+	standing, result, err := f.commit(ctx, wish, state.Item(r.GetJobId(), r.GetNumber()), decide)
+	if err != nil {
+		return nil, err
+	}
+	a := &Applied{Standing: standing, durable: make(chan error, 1)}
+	f.store.WhenDurable(r.GetTenant(), result, func(err error) { a.durable <- err })
+	return a, nil
+}
+
+// Durable waits until the change cannot be lost. An item ends only then, or its outcome could outlive its change. It may
+// be called once.
+func (a *Applied) Durable(ctx context.Context) error {
+	select {
+	case err := <-a.durable:
+		return err
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func wishOf(r *provisioningv1.Request) (*directory.Entry, move) {
+	agent := r.GetItem().GetAgent()
+	if r.GetItem().GetKind() == provisioningv1.Item_KIND_DELETE_AGENT {
+		wish := directory.NoAgent(r.GetTenant(), r.GetActor(), agent.GetId())
+		wish.RequestedAt = r.GetRequestedAt()
+		return wish, func(tx *commit.Tx, p directory.Present, wish *directory.Entry) (*directory.Entry, error) {
+			return directory.Remove(p, wish, tx.Now())
+		}
+	}
+	wish := directory.AgentEntry(r.GetTenant(), r.GetActor(), agent)
+	wish.RequestedAt = r.GetRequestedAt()
+	return wish, func(tx *commit.Tx, p directory.Present, wish *directory.Entry) (*directory.Entry, error) {
+		return directory.Upsert(p, wish, tx.Now())
+	}
+}
+
+// Current reads an agent's entry as it stands now.
+func (f *Flow) Current(ctx context.Context, tenant, id string) (s Standing, err error) {
+	_, err = f.store.Read(ctx, tenant, func(ctx context.Context, tx *commit.Tx) error {
+		r := tx.Record(state.Agent(id))
+		if err := tx.Fetch(ctx); err != nil {
+			return err
+		}
+		p, err := state.Present(r)
+		s = Standing{p.Entry, r.Revision}
+		return err
+	})
+	return s, err
+}

@@ -1,0 +1,66 @@
+// Package state keeps the directory and the jobs: the keys, records and indexes of provisioning.
+//
+//	agent:<id>         record  provisioningv1.DirectoryEntry; a deleted one stays, with its id only
+//	queue:<id>         record  provisioningv1.DirectoryEntry
+//	job:<id>           record  provisioningv1.Job, without counts
+//	item:<job>/<n>     record  provisioningv1.Outcome; with the Request while it is pending, and of a failed one
+//	agents, queues     index   ids of those that are not deleted → 0, so in the order of ids
+//	serves:<queue>     index   agents that serve the queue → 0
+//	applied:<job>      index   items of the job that were applied → their number
+//	failed:<job>       index   items that failed → their number
+//
+// The stream of items that wait for a worker is internal/stream's. Indexes are hints; the record is the truth.
+package state
+
+import (
+	"strconv"
+	"strings"
+)
+
+// Service owns these records.
+const Service = "provisioning"
+
+// Indexes.
+const (
+	Agents = "agents"
+	Queues = "queues"
+)
+
+// Serves is the index of the agents that serve a queue.
+func Serves(queue string) string { return "serves:" + queue }
+
+// Applied is the index of a job's items that were applied.
+func Applied(job string) string { return "applied:" + job }
+
+// Failed is the index of a job's items that failed.
+func Failed(job string) string { return "failed:" + job }
+
+const (
+	agentPrefix = "agent:"
+	queuePrefix = "queue:"
+	jobPrefix   = "job:"
+	itemPrefix  = "item:"
+)
+
+// Agent is the name of an agent's record.
+func Agent(id string) string { return agentPrefix + id }
+
+// Queue is the name of a queue's record.
+func Queue(id string) string { return queuePrefix + id }
+
+// Job is the name of a job's record.
+func Job(id string) string { return jobPrefix + id }
+
+// Item is the name of an item's record.
+func Item(job string, number uint32) string {
+	return itemPrefix + job + "/" + strconv.FormatUint(uint64(number), 10)
+}
+
+// IsItem reports whether a record of that name is an item.
+func IsItem(name string) bool { return strings.HasPrefix(name, itemPrefix) }
+
+// JobOf is the job whose record has this name.
+func JobOf(name string) (id string, ok bool) { return strings.CutPrefix(name, jobPrefix) }
+
+// Entity is the name of an agent or a queue as other services and teams know it: "agent/ann" of "agent:ann".
+func Entity(name string) string { return strings.Replace(name, ":", "/", 1) }

@@ -1,0 +1,65 @@
+package state
+
+import (
+	"slices"
+
+	"github.com/busyhour/busyhour/pkg/commit"
+	"github.com/busyhour/busyhour/pkg/rebuild"
+)
+
+// place is where a record stands in an index. The live path and the rebuild take it from the same functions, so that a
+// rebuilt index is the one that was lost.
+type place struct {
+	index, member string
+	score         float64
+}
+
+func move(tx *commit.Tx, from, to []place) {
+	for _, p := range from {
+		if !slices.Contains(to, p) {
+			tx.Remove(p.index, p.member)
+		}
+	}
+	for _, p := range to {
+		if !slices.Contains(from, p) {
+			tx.Add(p.index, p.member, p.score)
+		}
+	}
+}
+
+// Restore gives a record of the log its indexes and its deadline back.
+func Restore(b *rebuild.Build, r *commit.Record) error {
+	switch {
+	case IsItem(r.Name):
+		o, err := ItemIn(r)
+		if err != nil {
+			return err
+		}
+		b.Deadline(r.Name, ItemDeadline(o))
+		add(b, itemPlaces(o))
+	case isJob(r.Name):
+		j, err := JobIn(r)
+		if err != nil {
+			return err
+		}
+		b.Deadline(r.Name, JobDeadline(j))
+	default:
+		p, err := Present(r)
+		if err != nil {
+			return err
+		}
+		add(b, entryPlaces(p.Entry))
+	}
+	return nil
+}
+
+func isJob(name string) bool {
+	_, ok := JobOf(name)
+	return ok
+}
+
+func add(b *rebuild.Build, places []place) {
+	for _, p := range places {
+		b.Add(p.index, p.member, p.score)
+	}
+}
