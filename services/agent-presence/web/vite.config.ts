@@ -1,4 +1,4 @@
-import { defineConfig } from "vite";
+import { defineConfig } from "vitest/config";
 
 // Where `npm run dev` finds Busyhour. The Host header is left alone, so that the server's check of Origin holds.
 const busyhour = process.env["BUSYHOUR_URL"] ?? "http://127.0.0.1:8080";
@@ -21,4 +21,5 @@ export default defineConfig({
     assetsInlineLimit: 0,
     modulePreload: false,
   },
+  test: { include: ["src/**/*.test.ts"] },
 });

@@ -36,6 +36,11 @@ export class Desk {
     return card.getAttribute("data-contact");
   }
 
+  // Waits until the card of that contact is in the state.
+  inState(contact, state) {
+    return this.page.locator(`.card[data-contact="${contact}"][data-state="${state}"]`).waitFor();
+  }
+
   // A press is on the card, not on a coordinate that a moving page may have given to something else.
   press(name) {
     return this.page.locator(".card").getByRole("button", { name, exact: true }).first().click();

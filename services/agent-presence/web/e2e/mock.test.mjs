@@ -178,11 +178,11 @@ test("a server that goes is left for another", async () => {
   assert.equal(await desk.cards("connected").count(), 1);
 });
 
-test("a screen that was ended stays away until asked", async () => {
+test("a screen that was replaced stays away until asked", async () => {
   await desk.logIn(mock.url, "demo", "ann");
-  mock.end();
-  await desk.banner("ended by a supervisor").waitFor();
-  await shoot(page, "ended");
+  mock.replace();
+  await desk.banner("opened somewhere else").waitFor();
+  await shoot(page, "replaced");
   await page.getByRole("button", { name: "Log in here again" }).click();
   await desk.noBanner();
 });

@@ -7,7 +7,7 @@ export class Agent {
     this.pace = pace;
     this.name = name;
     this.epoch = 5;
-    this.presence = { agentId: id, tenant, status: "STATUS_OFFLINE", since: iso(Date.now()), connection: "CONNECTION_CONNECTED" };
+    this.presence = { agentId: id, tenant, status: "STATUS_OFFLINE", since: iso(Date.now()), connection: "CONNECTION_CONNECTED", queueIds: ["sales", "support"] };
     this.presenceN = 1;
     this.cards = [];
     this.workloadN = 1;

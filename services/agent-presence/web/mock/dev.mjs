@@ -7,4 +7,4 @@ process.env.BUSYHOUR_URL = mock.url;
 const vite = await createServer();
 await vite.listen();
 vite.printUrls();
-console.log(`  mock on ${mock.url}: log in as ann, bob or cleo; faults: curl -X POST ${mock.url}/mock/{drop,gap,silentGap,unverify,verify,going,end,refuse,hangUp,offer}`);
+console.log(`  mock on ${mock.url}: log in as ann, bob or cleo; faults: curl -X POST ${mock.url}/mock/{drop,gap,silentGap,unverify,verify,going,replace,refuse,hangUp,offer}`);

@@ -55,7 +55,7 @@ function makeFaults(world) {
     unverify: () => verify(world, false),
     verify: () => verify(world, true),
     going: (ms = 3_000) => screens().forEach((s) => (s.tell({ going: { reconnectAfterMs: ms } }), s.ws.close(1012, "going"))),
-    end: () => screens().forEach((s) => s.ws.close(4500, "This screen was ended by a supervisor")),
+    replace: () => screens().forEach((s) => s.ws.close(4503, "this screen logged in elsewhere")),
     refuse: () => agents().forEach((a) => (a.refuseNext = no("OFFER_NOT_YOURS", "The offer went to somebody else", "Wait for the next one"))),
     newEpoch: () => agents().forEach((a) => (a.epoch++, (a.presenceN = a.workloadN = 1))),
   };
@@ -86,7 +86,7 @@ function screen(world, ws) {
 function logIn(world, self, { requestId, logIn: { tenant, agentId, screenId } }) {
   if (!people[agentId]) {
     self.tell({ refused: { requestId, ...no("AGENT_UNKNOWN", `Tenant ${tenant} has no agent ${agentId}`, "Try ann, bob or cleo") } });
-    self.ws.close(4501, "log-in refused");
+    self.ws.close(4502, "AGENT_UNKNOWN");
     return undefined;
   }
   const key = `${tenant}/${agentId}`;

@@ -159,7 +159,7 @@ describe("the link", () => {
     const dead = socket();
     vi.advanceTimersByTime(1_000);
     expect(desk.get().link.is).toBe("waiting");
-    expect(dead.closedWith).toBe(4001);
+    expect(dead.closedWith).toBe(4100);
   });
 
   test("moves when told to, after the time given, whenever the server closes", () => {
@@ -200,6 +200,13 @@ describe("the link", () => {
     expect(desk.get().live).toBe(true);
   });
 
+  test("takes a farewell that it did not ask for as an end", () => {
+    const { desk, socket, enter } = setUp();
+    enter();
+    socket().end(1000);
+    expect(desk.get().link).toMatchObject({ is: "ended", why: "The session has ended" });
+  });
+
   test("backs off further with each failure, and starts anew after a good time", () => {
     const { desk, socket, enter } = setUp();
     enter();
@@ -224,7 +231,7 @@ describe("the link", () => {
     enter();
     const bad = socket();
     bad.onmessage?.({ data: "{" });
-    expect(bad.closedWith).toBe(4002);
+    expect(bad.closedWith).toBe(4101);
     expect(desk.get().link.is).toBe("waiting");
     error.mockRestore();
   });

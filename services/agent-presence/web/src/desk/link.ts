@@ -2,7 +2,7 @@
 // Knows nothing of what the frames say.
 
 import { backoff } from "./backoff";
-import { comesBack, own } from "./closing";
+import { comesBack, inWords, own } from "./closing";
 
 export type Socket = Pick<WebSocket, "onopen" | "onmessage" | "onclose" | "send" | "close">;
 
@@ -120,11 +120,12 @@ export class Link {
     const going = this.#state.is === "going";
     const timer = this.#timer;
     this.#forget(going);
+    const why = inWords(code, reason);
     if (!comesBack(code)) {
       clearTimeout(timer);
-      this.#become({ is: "ended", code, why: reason });
+      this.#become({ is: "ended", code, why });
     } else if (!going) {
-      this.#wait(reason || "The connection was lost");
+      this.#wait(why);
     }
     this.owner.lost();
   }

@@ -5,7 +5,7 @@ import { Card } from "../wire/wire";
 import { activity } from "./activity";
 import { backoff } from "./backoff";
 import { ServerClock } from "./clock";
-import { comesBack } from "./closing";
+import { comesBack, inWords } from "./closing";
 import { forget, recall, remember } from "./session";
 
 describe("the server's clock", () => {
@@ -36,8 +36,14 @@ test("back-off is anywhere below a bound that doubles up to 30 s", () => {
 });
 
 test("the close code alone tells whether to come back", () => {
-  expect([1000, 1001, 1006, 1011, 1012, 1013, 4000, 4499].filter((c) => !comesBack(c))).toEqual([]);
-  expect([1008, 4500, 4999].filter((c) => comesBack(c))).toEqual([]);
+  expect([1001, 1006, 1011, 1012, 1013, 4000, 4499].filter((c) => !comesBack(c))).toEqual([]);
+  expect([1000, 1008, 4500, 4999].filter((c) => comesBack(c))).toEqual([]);
+});
+
+test("a known close code is told in words, another by its reason", () => {
+  expect(inWords(4001, "UNVERIFIED")).toBe("The state is being verified");
+  expect(inWords(4700, "Ended by a supervisor")).toBe("Ended by a supervisor");
+  expect(inWords(4700, "")).toBe("The connection ended with code 4700");
 });
 
 test("a session outlives a reload; what is not one is no session", () => {

@@ -14,6 +14,7 @@ test("levels follow the thresholds, and say so in words", () => {
   expect(waitStanding(q({ waiting: 1, oldestWaitMs: "60000" })).level).toBe("late");
   expect(readyStanding(q({ waiting: 1 })).level).toBe("late");
   expect(readyStanding(q({})).level).toBe("watch");
+  expect(readyStanding(q({ waiting: 3, inHand: 9 })).word).toBe("all busy");
   expect(serviceLevel(q({}))).toBeUndefined();
   expect(serviceStanding(serviceLevel(q({ answeredTotal: "5", answeredInTargetTotal: "4" }))).level).toBe("good");
   expect(serviceStanding(0.79).level).toBe("watch");

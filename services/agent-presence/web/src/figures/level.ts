@@ -21,9 +21,11 @@ export function waitStanding(q: QueueFigures): Standing {
   return good("in time");
 }
 
+// That all are busy is what a busy hour is like; that nobody is there is not.
 export function readyStanding(q: QueueFigures): Standing {
   if (q.ready > 0) return good("");
-  return q.waiting > 0 ? late("nobody ready") : watch("nobody ready");
+  if (q.inHand > 0) return good("all busy");
+  return q.waiting > 0 ? late("nobody there") : watch("nobody there");
 }
 
 // Of the answered, the share that was answered within the queue's target; undefined while nobody was.

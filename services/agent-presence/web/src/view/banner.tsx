@@ -34,7 +34,7 @@ export function Banner() {
       );
     case "ended":
       return (
-        <Bar mood="late" title={link.why || "The server has ended this screen"} text="It will not come back by itself.">
+        <Bar mood="late" title={link.why} text="It will not come back by itself.">
           <Button kind="primary" onPress={() => desk.again()}>
             Log in here again
           </Button>

@@ -29,7 +29,8 @@ export function Button({ children, onPress, icon, kind = "plain", busy, off, pre
       aria-expanded={expanded}
       aria-keyshortcuts={shortcut}
       title={title}
-      onClick={() => idle && onPress()}
+      // The second half of a double click may land on a button that has only just appeared there.
+      onClick={(e) => idle && e.detail < 2 && onPress()}
     >
       {busy ? <span class="spinner" aria-hidden="true" /> : icon && <Glyph name={icon} />}
       <span>{children}</span>

@@ -2,6 +2,7 @@ import type { Notice } from "../desk/desktop";
 import type { Action, Card, ContactState, Status } from "../wire/wire";
 import { actionWord, stateWord, who } from "../desk/words";
 import { Button } from "./button";
+import { duration } from "./format";
 import { Glyph, type IconName } from "./icons";
 import { Refusal } from "./refusal";
 import { Ring, Since } from "./time";
@@ -82,7 +83,7 @@ export function WorkCard({ card, live, pending, refusal, keyed, act, dismiss }: 
           </Button>
         ))}
         {card.state === "CONTACT_STATE_CONNECTING" && <span class="hint">The line to the caller is being put through.</span>}
-        {card.state === "CONTACT_STATE_WRAP_UP" && <span class="hint">Finish your notes; then you are free again.</span>}
+        {card.state === "CONTACT_STATE_WRAP_UP" && <span class="hint">Finish your notes, then press Done.</span>}
       </footer>
       <Refusal notice={refusal} onDismiss={dismiss} />
     </article>
@@ -141,10 +142,9 @@ function Waited({ card }: { card: Card }) {
       </span>
     );
   }
-  const seconds = Math.max(0, Math.round((card.connectedAt - card.queuedAt) / 1000));
   return (
     <span>
-      waited <b>{seconds} s</b>
+      waited <b class="time">{duration(card.connectedAt - card.queuedAt)}</b>
     </span>
   );
 }

@@ -23,7 +23,6 @@ export function Cards() {
         Your work
         {cards.length > 0 && <span class="count">{cards.length}</span>}
       </h2>
-      <Notes />
       {cards.map((card) => (
         <WorkCard
           key={card.contactId}
@@ -36,6 +35,7 @@ export function Cards() {
           dismiss={() => desk.dismiss(cardPlace(card.contactId))}
         />
       ))}
+      <Notes />
       {cards.length === 0 && <EmptyState />}
     </section>
   );

@@ -7,5 +7,5 @@ test("times", () => {
 });
 
 test("numbers", () => {
-  expect([percent(0.845), count(12345)]).toEqual(["85 %", "12,345"]);
+  expect([percent(0.799), percent(0.29), count(12345)]).toEqual(["79 %", "29 %", "12,345"]);
 });

@@ -13,8 +13,9 @@ export function left(ms: number): string {
   return duration(Math.ceil(Math.max(0, ms) / 1000) * 1000);
 }
 
+// Rounded down: 79.9 % is not the 80 % that was promised.
 export function percent(share: number): string {
-  return `${Math.round(share * 100)} %`;
+  return `${Math.floor(share * 100 + 1e-9)} %`;
 }
 
 const counts = new Intl.NumberFormat("en");

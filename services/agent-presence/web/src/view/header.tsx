@@ -31,11 +31,16 @@ export function Header() {
         </span>
       </div>
       <div class="tools">
-        <Button kind="quiet" icon={sound ? "sound" : "mute"} pressed={sound} title="Ring when an offer comes" onPress={toggleSound}>
-          Sound
+        <Button kind="quiet" icon={sound ? "sound" : "mute"} title="Ring when an offer comes" onPress={toggleSound}>
+          {sound ? "Sound on" : "Sound off"}
         </Button>
-        <Button kind="quiet" icon="keyboard" pressed={keys} title="A accepts, D declines" onPress={() => preferences.set({ keys: !keys })}>
-          Keys
+        <Button
+          kind="quiet"
+          icon={keys ? "keyboard" : "keyboardOff"}
+          title="A accepts an offer, D declines it"
+          onPress={() => preferences.set({ keys: !keys })}
+        >
+          {keys ? "Keys on" : "Keys off"}
         </Button>
         <Button kind="quiet" icon="door" onPress={leave}>
           Log out
@@ -44,8 +49,8 @@ export function Header() {
       <dialog ref={dialog} class="dialog" aria-labelledby="leave-title">
         <h2 id="leave-title">Log out with work in hand?</h2>
         <p>
-          You hold {held.cards.length === 1 ? "a contact" : `${held.cards.length} contacts`}. Without a screen you can't finish{" "}
-          {held.cards.length === 1 ? "it" : "them"}, and after a grace time you are offline.
+          You hold {held.cards.length === 1 ? "a contact" : `${held.cards.length} contacts`}, and can't finish{" "}
+          {held.cards.length === 1 ? "it" : "them"} without a screen. If this is your last one, you go offline.
         </p>
         <div class="dialog-acts">
           <Button kind="primary" onPress={() => dialog.current?.close()}>

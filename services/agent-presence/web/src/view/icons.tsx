@@ -18,7 +18,7 @@ const paths = {
   pen: "M5 19l1-4L16 5l3 3L9 18zM13.5 7.5l3 3",
   check: "M5 12.5l4.5 4.5L19 7.5",
   cross: "M6.5 6.5l11 11M17.5 6.5l-11 11",
-  minus: "M7 12h10",
+  minus: "M12 4a8 8 0 1 0 .01 0M8.5 12h7",
   cup: "M5 9h11v5a4 4 0 0 1-4 4H9a4 4 0 0 1-4-4zM16 10h1.5a2.5 2.5 0 0 1 0 5H16M8 3v2.5M12.5 3v2.5",
   moon: "M18.5 14.5A7.5 7.5 0 0 1 9.5 5.5a7.5 7.5 0 1 0 9 9z",
   play: "M8 5.5v13l10.5-6.5z",
@@ -26,8 +26,9 @@ const paths = {
   sound: "M5 10v4h3l4 3.5v-11L8 10zM15.5 9.5a4 4 0 0 1 0 5M18 7a7.5 7.5 0 0 1 0 10",
   mute: "M5 10v4h3l4 3.5v-11L8 10zM15.5 10l4 4M19.5 10l-4 4",
   keyboard: "M3.5 7h17v10h-17zM7 10.5h.01M10.5 10.5h.01M14 10.5h.01M17 10.5h.01M8 14h8",
+  keyboardOff: "M3.5 7h17v10h-17zM7 10.5h.01M10.5 10.5h.01M14 10.5h.01M17 10.5h.01M8 14h8M4 20L20 4",
   door: "M13.5 4.5h-8v15h8M10 12h10M16.5 8.5L20 12l-3.5 3.5",
-  info: "M12 11v6M12 7.5h.01",
+  info: "M12 4a8 8 0 1 0 .01 0M12 11.5v4.5M12 8.2h.01",
 } as const;
 
 export type IconName = keyof typeof paths;
