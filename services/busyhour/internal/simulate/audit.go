@@ -13,7 +13,7 @@ import (
 
 const (
 	asking    = 16               // contacts asked for at the same time
-	lateLimit = 15 * time.Second // for a contact that is not final yet, such as one whose wrap-up runs out
+	readLimit = 15 * time.Second // for the answer
 )
 
 // audit asks call-routing for every call and compares with what switches and screens saw.
@@ -21,6 +21,7 @@ type audit struct {
 	ledger  *ledger
 	clients []routingv1connect.RoutingServiceClient
 	tenant  string
+	patient time.Duration // with a contact that is not final yet, such as one whose wrap-up runs out
 
 	mu   sync.Mutex
 	ends map[string]int // final state → calls
@@ -28,7 +29,7 @@ type audit struct {
 
 func (a *audit) run(ctx context.Context) map[string]int {
 	a.ends = map[string]int{}
-	late, cancel := context.WithTimeout(ctx, lateLimit)
+	late, cancel := context.WithTimeout(ctx, a.patient)
 	defer cancel()
 	var g errgroup.Group
 	g.SetLimit(asking)
@@ -89,7 +90,7 @@ func (e *entry) expects() (routingv1.ContactState, bool) {
 // final reads a contact until it has ended, or late does.
 func (a *audit) final(ctx, late context.Context, contact string) (*routingv1.Contact, error) {
 	for {
-		ctx, cancel := context.WithTimeout(ctx, lateLimit)
+		ctx, cancel := context.WithTimeout(ctx, readLimit)
 		got, err := ask(ctx, a.clients, routingv1connect.RoutingServiceClient.GetContact, &routingv1.GetContactRequest{Tenant: a.tenant, ContactId: contact})
 		cancel()
 		if err != nil {

@@ -33,6 +33,8 @@ type LoadConfig struct {
 	Duplicates float64
 	// Closing: what is still going on then ends within this time after Span.
 	Closing time.Duration
+	// Patient: how long the last calls, cards and acknowledgements may take beyond that before they are findings.
+	Patient time.Duration
 
 	// Progress is called every second, if it is set.
 	Progress func(Progress)
@@ -45,7 +47,7 @@ type LoadConfig struct {
 func DefaultLoad() LoadConfig {
 	return LoadConfig{
 		Tenant: "demo", Prefix: "sim", BHCC: 80_000, Agents: 500, Span: 2 * time.Minute, Switches: 4, Queues: 1,
-		Occupancy: 0.8, Abandons: 0.03, Duplicates: 0.01, Closing: 5 * time.Second,
+		Occupancy: 0.8, Abandons: 0.03, Duplicates: 0.01, Closing: 5 * time.Second, Patient: time.Minute,
 		Habits: Habits{Think: time.Second, WrapUp: time.Second, Declines: 0.02, Ignores: 0.002, Ends: 0.3, Holds: 0.05},
 	}
 }

@@ -20,7 +20,6 @@ const (
 	peopleLimit = 10 * time.Minute // to make the people known
 	logInLimit  = 5 * time.Minute  // to bring all of them to their screens
 	logOutLimit = 5 * time.Second  // for the server to close a screen that left
-	endLimit    = 60 * time.Second // for the last call to end, and the last card to go
 )
 
 // load is one simulation under way.
@@ -167,7 +166,7 @@ func (l *load) place(ctx context.Context) {
 func (l *load) plan(random *rand.Rand, n int) Plan {
 	patience := time.Minute + time.Duration(random.ExpFloat64()*float64(2*time.Minute))
 	if random.Float64() < l.cfg.Abandons {
-		patience = 50*time.Millisecond + time.Duration(random.Float64()*float64(2*l.cfg.Habits.Think))
+		patience = time.Millisecond + time.Duration(random.Float64()*1.5*float64(l.cfg.Habits.Think))
 	}
 	return Plan{
 		Call:     fmt.Sprintf("call-%07d", n),
@@ -191,7 +190,7 @@ func (l *load) close(ctx context.Context) {
 			c.Within(time.Duration(random.Float64() * float64(l.cfg.Closing)))
 		}
 	}
-	ctx, cancel := context.WithTimeout(ctx, l.cfg.Closing+endLimit)
+	ctx, cancel := context.WithTimeout(ctx, l.cfg.Closing+l.cfg.Patient)
 	defer cancel()
 	for _, sw := range l.switches {
 		_, all := sw.Calls()
@@ -215,7 +214,7 @@ func (l *load) close(ctx context.Context) {
 
 // audit asks for every call how it ended, and makes the report.
 func (l *load) audit(ctx context.Context) *Report {
-	a := audit{ledger: l.ledger, clients: l.clients.Routing, tenant: l.cfg.Tenant}
+	a := audit{ledger: l.ledger, clients: l.clients.Routing, tenant: l.cfg.Tenant, patient: l.cfg.Patient}
 	ends := a.run(ctx)
 	return l.report(ends)
 }

@@ -239,8 +239,10 @@ func (s *Stream) hello() *routingv1.ConnectRequest {
 	}}}
 }
 
-// write sends what there is to send, then waits for more.
+// write sends what there is to send, then waits for more. At the end of ctx it closes its half: as long as that is open,
+// net/http's HTTP/2 does not notice that ctx has ended, and Receive would wait for ever.
 func (s *Stream) write(ctx context.Context, conn connection) error {
+	defer func() { _ = conn.CloseRequest() }()
 	for {
 		messages := s.take()
 		for _, m := range messages {

@@ -1,0 +1,55 @@
+package cli
+
+import (
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"github.com/busyhour/busyhour/services/busyhour/internal/simulate"
+)
+
+// output is the flag --output.
+type output string
+
+func outputFlag(c *cobra.Command) *output {
+	o := output("text")
+	c.Flags().VarP(&o, "output", "o", "text, or json")
+	return &o
+}
+
+func (o *output) String() string { return string(*o) }
+func (o *output) Type() string   { return "format" }
+func (o *output) json() bool     { return *o == "json" }
+
+func (o *output) Set(s string) error {
+	if s != "text" && s != "json" {
+		return fmt.Errorf("%q: there are text and json", s)
+	}
+	*o = output(s)
+	return nil
+}
+
+// targets are the flags that say where Busyhour runs.
+type targets struct {
+	all, routing, presence, provisioning []string
+}
+
+func targetFlags(c *cobra.Command) *targets {
+	t := &targets{}
+	f := c.Flags()
+	f.StringSliceVar(&t.all, "url", []string{"http://127.0.0.1:8080"}, "addresses of a running instance, tried in turn")
+	f.StringSliceVar(&t.routing, "routing-url", nil, "addresses of call-routing, where they differ from --url")
+	f.StringSliceVar(&t.presence, "presence-url", nil, "addresses of agent-presence, where they differ from --url")
+	f.StringSliceVar(&t.provisioning, "provisioning-url", nil, "addresses of provisioning, where they differ from --url")
+	return t
+}
+
+func (t *targets) get() simulate.Targets {
+	or := func(own []string) []string {
+		if len(own) > 0 {
+			return own
+		}
+		return t.all
+	}
+	return simulate.Targets{Routing: or(t.routing), Presence: or(t.presence), Provisioning: or(t.provisioning)}
+}

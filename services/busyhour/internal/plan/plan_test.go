@@ -1,0 +1,72 @@
+package plan
+
+import (
+	"bytes"
+	"encoding/json"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/busyhour/busyhour/api/topics"
+	"github.com/busyhour/busyhour/pkg/embedded"
+	"github.com/busyhour/busyhour/pkg/eventlog"
+)
+
+func TestTableHasEveryTopic(t *testing.T) {
+	var out bytes.Buffer
+	if err := Table(&out, topics.Plan()); err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range topics.Plan() {
+		if !strings.Contains(out.String(), p.Name) {
+			t.Errorf("no line for %s in\n%s", p.Name, out.String())
+		}
+	}
+	if !strings.Contains(out.String(), "delete, 7 d") || !strings.Contains(out.String(), "compact") {
+		t.Errorf("no retention in\n%s", out.String())
+	}
+}
+
+func TestJSONIsThePlan(t *testing.T) {
+	var out bytes.Buffer
+	if err := JSON(&out, topics.Plan()); err != nil {
+		t.Fatal(err)
+	}
+	var lines []line
+	if err := json.Unmarshal(out.Bytes(), &lines); err != nil {
+		t.Fatal(err)
+	}
+	if len(lines) != len(topics.Plan()) || lines[0].Topic != topics.Signals || lines[0].Partitions != 12 || lines[0].RetentionMs != (24*time.Hour).Milliseconds() {
+		t.Errorf("the first of %d lines is %+v", len(lines), lines[0])
+	}
+}
+
+func TestApplyCreatesChecksAndRefusesToShrink(t *testing.T) {
+	kafka, err := embedded.StartKafka("", t.Logf)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer kafka.Close()
+	cfg := eventlog.Config{Brokers: []string{kafka.Addr}, ClientID: "plan-test"}
+	apply := func(plan []topics.Topic) (string, error) {
+		t.Helper()
+		var out bytes.Buffer
+		err := Apply(t.Context(), &out, cfg, plan, 1)
+		return out.String(), err
+	}
+	plan := topics.Plan()
+	if out, err := apply(plan); err != nil || strings.Count(out, "created ") != len(plan) {
+		t.Fatalf("on an empty cluster: %v\n%s", err, out)
+	}
+	if out, err := apply(plan); err != nil || strings.Count(out, "as plan ") != len(plan) {
+		t.Errorf("on a cluster as planned: %v\n%s", err, out)
+	}
+	plan[0].Partitions = 6 // the cluster has 12
+	if out, err := apply(plan); err != nil || !strings.Contains(out, "never shrinks") {
+		t.Errorf("with fewer partitions planned: %v\n%s", err, out)
+	}
+	plan[0].Partitions = 24
+	if out, err := apply(plan); err == nil || !strings.Contains(out, "DIFFERS  topic "+topics.Signals) {
+		t.Errorf("with more partitions planned: %v\n%s", err, out)
+	}
+}
