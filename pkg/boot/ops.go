@@ -15,20 +15,24 @@ import (
 	"github.com/busyhour/busyhour/pkg/edge"
 )
 
-// OpsParts serve those who run the process. They start first and stop last, so that it can be watched to its end.
-func OpsParts(c Common, b *Backends, ready func() error) []Part {
-	parts := []Part{{Name: "redis policy", Run: b.watchPolicy}, listener("ops", c.Ops, edge.OpsHandler(b.Registry, ready), b.Log)}
-	if c.Pprof != "" {
-		parts = append(parts, listener("pprof", c.Pprof, edge.PprofHandler(), b.Log))
+// OpsParts serve those who run the process. They start first and stop last, so that it can be watched to its end. Their
+// addresses are taken at once.
+func OpsParts(c Common, b *Backends, ready func() error) ([]Part, error) {
+	ops, err := listener("ops", c.Ops, edge.OpsHandler(b.Registry, ready), b.Log)
+	if err != nil || c.Pprof == "" {
+		return []Part{ops, b.policyPart()}, err
 	}
-	return parts
+	pprof, err := listener("pprof", c.Pprof, edge.PprofHandler(), b.Log)
+	return []Part{ops, pprof, b.policyPart()}, err
 }
 
-func listener(name, address string, h http.Handler, log *zap.Logger) Part {
+func listener(name, address string, h http.Handler, log *zap.Logger) (Part, error) {
 	s := edge.NewServer(edge.ServerConfig{Listen: address, Grace: time.Second}, log.Named(name), prometheus.NewRegistry())
 	s.Handle("/", h)
-	return Part{Name: name, Run: s.Run}
+	return Part{Name: name, Run: s.Run}, s.Open()
 }
+
+func (b *Backends) policyPart() Part { return Part{Name: "redis policy", Run: b.watchPolicy} }
 
 // watchPolicy looks every minute whether someone has allowed Redis to forget.
 func (b *Backends) watchPolicy(ctx context.Context) error {

@@ -68,7 +68,12 @@ func serve(ctx context.Context, name string, c Common, build func(*Backends) (Se
 	}
 	front := edge.NewServer(edge.ServerConfig{Listen: c.Listen, Grace: c.Grace, Ready: svc.Ready}, b.Log, b.Registry)
 	svc.Mount(front)
-	return RunParts(ctx, b.Log, append(OpsParts(c, b, svc.Ready),
-		Part{Name: name, Run: svc.Run},
-		Part{Name: "edge", Run: front.Run})...)
+	if err := front.Open(); err != nil { // before anything runs; callers queue until the edge starts
+		return err
+	}
+	parts, err := OpsParts(c, b, svc.Ready)
+	if err != nil {
+		return err
+	}
+	return RunParts(ctx, b.Log, append(parts, Part{Name: name, Run: svc.Run}, Part{Name: "edge", Run: front.Run})...)
 }

@@ -1,0 +1,190 @@
+package boot
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"testing"
+
+	"github.com/busyhour/busyhour/pkg/config"
+	"github.com/busyhour/busyhour/pkg/edge"
+	"github.com/busyhour/busyhour/pkg/embedded"
+	"github.com/busyhour/busyhour/pkg/telemetry"
+)
+
+type toyConfig struct {
+	Common
+	Greeting string `key:"greeting" default:"hello" doc:"What to say."`
+}
+
+func (c *toyConfig) Defaults() { c.Listen = "127.0.0.1:0" }
+
+// toy is a service that answers with its greeting.
+type toy struct {
+	cfg     toyConfig
+	b       *Backends
+	running chan struct{}
+	unready atomic.Bool
+}
+
+func (s *toy) Mount(e *edge.Server) {
+	e.Handle("/", http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, s.cfg.Greeting, " from ", s.b.Pod) }))
+}
+
+func (s *toy) Run(ctx context.Context) error {
+	close(s.running)
+	<-ctx.Done()
+	// The parts behind have ended, the backends are still there.
+	return s.b.Redis.Ping(context.WithoutCancel(ctx)).Err()
+}
+
+func (s *toy) Ready() error {
+	if s.unready.Load() {
+		return errors.New("tenant demo: not verified")
+	}
+	return nil
+}
+
+// servers starts a Redis and a NATS and gives the flags that lead there.
+func servers(t *testing.T) []string {
+	t.Helper()
+	r, err := embedded.StartRedis()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { r.Close() })
+	n, err := embedded.StartNATS()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { n.Close() })
+	return []string{"--redis.addresses", r.Addr, "--nats.url", n.URL}
+}
+
+// free finds a port that nobody has.
+func free(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().String()
+}
+
+func TestAServiceFromFlagsToTheLastFarewell(t *testing.T) {
+	listen, ops := free(t), free(t)
+	args := append(servers(t), "--listen", listen, "--ops.listen", ops, "--pprof.listen", "127.0.0.1:0", "--pod=p1", "--greeting=good day", "--log.level=error")
+	svc := &toy{running: make(chan struct{})}
+	run := Service("toy", func(_ context.Context, cfg toyConfig, b *Backends) (*toy, error) {
+		svc.cfg, svc.b = cfg, b
+		return svc, nil
+	})
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- run(ctx, args) }()
+	<-svc.running
+
+	if got := get(t, "http://"+listen); got != "good day from p1" {
+		t.Errorf("got %q", got)
+	}
+	health := func() error { return run(t.Context(), append([]string{"health"}, args...)) }
+	if err := health(); err != nil {
+		t.Error(err)
+	}
+	svc.unready.Store(true)
+	if err := health(); err == nil || err.Error() != "not ready: tenant demo: not verified" {
+		t.Errorf("unready: %v", err)
+	}
+	if got := get(t, "http://"+ops+"/metrics"); !strings.Contains(got, "go_goroutines") || !strings.Contains(got, "busyhour_edge_connections") {
+		t.Error("metrics are missing")
+	}
+	cancel()
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+	if err := health(); err == nil {
+		t.Error("it is still there")
+	}
+}
+
+func get(t *testing.T, url string) string {
+	t.Helper()
+	res, err := http.Get(url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	body, _ := io.ReadAll(res.Body)
+	return string(body)
+}
+
+func TestAServiceThatCannotBeBuiltClosesWhatWasOpened(t *testing.T) {
+	args := append(servers(t), "--log.level=error")
+	var kept *Backends
+	run := Service("toy", func(_ context.Context, _ toyConfig, b *Backends) (*toy, error) {
+		kept = b
+		return nil, errors.New("no such downstream")
+	})
+	if err := run(t.Context(), args); err == nil || err.Error() != "start: no such downstream" {
+		t.Errorf("got %v", err)
+	}
+	if err := kept.Redis.Ping(t.Context()).Err(); err == nil {
+		t.Error("redis is still open")
+	}
+}
+
+func TestARedisThatDoesNotAnswerIsWaitedForUntilTold(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	_, _, err := Connect(ctx, "toy", Common{Redis: RedisConfig{Addresses: []string{free(t)}}, Log: telemetry.LogConfig{Level: "error", Format: "json"}, Pod: "p"})
+	if err == nil || !strings.Contains(err.Error(), "redis at") {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestHelpAndConfigPrintEveryKey(t *testing.T) {
+	run := Service("toy", func(context.Context, toyConfig, *Backends) (*toy, error) { panic("not asked for") })
+	help := printed(t, func() {
+		if err := run(t.Context(), []string{"--help"}); !errors.Is(err, config.ErrHelp) {
+			t.Error(err)
+		}
+	})
+	described := printed(t, func() {
+		if err := run(t.Context(), []string{"config"}); err != nil {
+			t.Error(err)
+		}
+	})
+	for _, want := range []string{"greeting", "127.0.0.1:0", "Where to serve /healthz"} {
+		if !strings.Contains(help, want) || !strings.Contains(described, want) {
+			t.Errorf("%q is missing", want)
+		}
+	}
+}
+
+// printed is what f writes to standard output.
+func printed(t *testing.T, f func()) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "out")
+	file, err := os.Create(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	stdout := os.Stdout
+	os.Stdout = file
+	defer func() { os.Stdout = stdout }()
+	f()
+	file.Close()
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
