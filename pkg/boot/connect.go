@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/redis/go-redis/extra/redisotel/v9"
 	"github.com/redis/go-redis/v9"
 	"go.uber.org/zap"
 
@@ -68,6 +69,11 @@ func (b *Backends) connect(ctx context.Context, service string, c Common, closer
 
 	b.Redis = redis.NewUniversalClient(redisOptions(c.Redis, service+"-"+b.Pod))
 	closers.add("redis", b.Redis.Close)
+	if c.Trace.Endpoint != "" { // else it would cost and lead nowhere
+		if err := redisotel.InstrumentTracing(b.Redis, redisotel.WithDBStatement(false)); err != nil {
+			return fmt.Errorf("redis traces: %w", err)
+		}
+	}
 	if err := b.awaitRedis(ctx, c.Redis.Addresses); err != nil {
 		return err
 	}

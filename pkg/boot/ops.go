@@ -2,6 +2,7 @@ package boot
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -13,6 +14,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/busyhour/busyhour/pkg/edge"
+	"github.com/busyhour/busyhour/pkg/telemetry"
 )
 
 // OpsParts serve those who run the process. They start first and stop last, so that it can be watched to its end. Their
@@ -36,6 +38,10 @@ func (b *Backends) policyPart() Part { return Part{Name: "redis policy", Run: b.
 
 // watchPolicy looks every minute whether someone has allowed Redis to forget.
 func (b *Backends) watchPolicy(ctx context.Context) error {
+	mayForget := telemetry.Register(b.Registry, prometheus.NewGauge(prometheus.GaugeOpts{
+		Name: "busyhour_redis_may_forget",
+		Help: "1 if Redis has a maxmemory-policy other than noeviction.",
+	}))
 	tick := time.NewTicker(time.Minute)
 	defer tick.Stop()
 	for {
@@ -43,9 +49,11 @@ func (b *Backends) watchPolicy(ctx context.Context) error {
 		case <-ctx.Done():
 			return nil
 		case <-tick.C:
-			if err := checkPolicy(ctx, b.Redis); err != nil && ctx.Err() == nil {
-				b.Log.Error("redis policy", zap.Error(err))
-			}
+		}
+		mayForget.Set(0)
+		if err := checkPolicy(ctx, b.Redis); errors.Is(err, errForgets) {
+			mayForget.Set(1)
+			b.Log.Error("redis policy", zap.Error(err))
 		}
 	}
 }

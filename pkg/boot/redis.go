@@ -72,6 +72,8 @@ func redisOptions(c RedisConfig, name string) *redis.UniversalOptions {
 	return o
 }
 
+var errForgets = errors.New("redis would forget calls when it is full")
+
 // checkPolicy refuses a Redis that may evict: it would forget calls without a word. A server that does not tell its
 // policy (miniredis, or INFO forbidden) passes.
 func checkPolicy(ctx context.Context, rdb redis.UniversalClient) error {
@@ -90,7 +92,7 @@ func checkNode(ctx context.Context, node redis.Cmdable) error {
 		return err
 	}
 	if policy := policyIn(info); policy != "" && policy != "noeviction" {
-		return fmt.Errorf("redis has maxmemory-policy %s and would forget calls when full: set it to noeviction", policy)
+		return fmt.Errorf("%w: maxmemory-policy is %s, set it to noeviction", errForgets, policy)
 	}
 	return nil
 }

@@ -18,16 +18,25 @@ const (
 // Options are what every connect handler of ours is built with. The order of the interceptors is that of the picture
 // in doc.go: metrics and traces must see the code that the caller sees.
 func Options(log *zap.Logger, reg prometheus.Registerer, detail Detailer) []connect.HandlerOption {
-	traces, err := otelconnect.NewInterceptor(
-		otelconnect.WithTrustRemote(),
-		otelconnect.WithoutMetrics(),
-	)
-	if err != nil {
-		panic(err) // none of these options can fail
-	}
 	return []connect.HandlerOption{
 		connect.WithReadMaxBytes(maxMessage),
 		connect.WithCompressMinBytes(compressFrom),
-		connect.WithInterceptors(newMetrics(reg), traces, errorInterceptor{log, detail}, validate.NewInterceptor()),
+		connect.WithInterceptors(newMetrics(reg), traces(), errorInterceptor{log, detail}, validate.NewInterceptor()),
 	}
+}
+
+// ClientOptions are for the calls of one service to another: the trace and the request id go along.
+func ClientOptions() []connect.ClientOption {
+	return []connect.ClientOption{
+		connect.WithCompressMinBytes(compressFrom),
+		connect.WithInterceptors(traces(), passRequestID{}),
+	}
+}
+
+func traces() connect.Interceptor {
+	i, err := otelconnect.NewInterceptor(otelconnect.WithTrustRemote(), otelconnect.WithoutMetrics())
+	if err != nil {
+		panic(err) // neither option can fail
+	}
+	return i
 }

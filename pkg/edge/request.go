@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"net/http"
 
+	"connectrpc.com/connect"
 	"go.uber.org/zap"
 )
 
@@ -54,4 +55,32 @@ func fit(id string) bool {
 		}
 	}
 	return true
+}
+
+// passRequestID sends the id of the request at hand along with the calls made for it.
+type passRequestID struct{}
+
+func (passRequestID) WrapUnary(next connect.UnaryFunc) connect.UnaryFunc {
+	return func(ctx context.Context, req connect.AnyRequest) (connect.AnyResponse, error) {
+		pass(ctx, req.Header())
+		return next(ctx, req)
+	}
+}
+
+func (passRequestID) WrapStreamingClient(next connect.StreamingClientFunc) connect.StreamingClientFunc {
+	return func(ctx context.Context, spec connect.Spec) connect.StreamingClientConn {
+		conn := next(ctx, spec)
+		pass(ctx, conn.RequestHeader())
+		return conn
+	}
+}
+
+func (passRequestID) WrapStreamingHandler(next connect.StreamingHandlerFunc) connect.StreamingHandlerFunc {
+	return next
+}
+
+func pass(ctx context.Context, h http.Header) {
+	if id := RequestID(ctx); id != "" && h.Get(RequestHeader) == "" {
+		h.Set(RequestHeader, id)
+	}
 }

@@ -213,6 +213,24 @@ func TestAnotherServicesRefusalIsHandedThrough(t *testing.T) {
 	}
 }
 
+func TestTheRequestIDGoesAlongToTheNextService(t *testing.T) {
+	var seen string
+	inner := serve(t, behaviour{unary: func(ctx context.Context, _ string) error { seen = RequestID(ctx); return nil }})
+	outer := serve(t, behaviour{unary: func(ctx context.Context, _ string) error {
+		_, err := connect.NewClient[wrapperspb.StringValue, emptypb.Empty](h2c(t), inner.url+unaryPath, ClientOptions()...).
+			CallUnary(ctx, connect.NewRequest(wrapperspb.String("x")))
+		return err
+	}})
+	req := connect.NewRequest(wrapperspb.String("x"))
+	req.Header().Set(RequestHeader, "r-1")
+	if _, err := connect.NewClient[wrapperspb.StringValue, emptypb.Empty](h2c(t), outer.url+unaryPath).CallUnary(t.Context(), req); err != nil {
+		t.Fatal(err)
+	}
+	if seen != "r-1" {
+		t.Errorf("the next service saw %q", seen)
+	}
+}
+
 func TestATimeOutIsSaidToBeOne(t *testing.T) {
 	w := serve(t, behaviour{unary: func(ctx context.Context, _ string) error { <-ctx.Done(); return fmt.Errorf("load: %w", ctx.Err()) }})
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
