@@ -22,6 +22,6 @@ func newRoot() *cobra.Command {
 		SilenceUsage:  true,
 	}
 	root.CompletionOptions.DisableDefaultCmd = true
-	root.AddCommand(newCall(), newSimulate(), newTopics())
+	root.AddCommand(newBench(), newCall(), newSimulate(), newTopics())
 	return root
 }

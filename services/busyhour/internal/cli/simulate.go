@@ -87,7 +87,11 @@ func writeReport(w io.Writer, r *simulate.Report, asJSON bool) error {
 		r.Write(w)
 		return nil
 	}
+	return writeJSON(w, r)
+}
+
+func writeJSON(w io.Writer, v any) error {
 	e := json.NewEncoder(w)
 	e.SetIndent("", "  ")
-	return e.Encode(r)
+	return e.Encode(v)
 }

@@ -6,10 +6,11 @@ import (
 	"time"
 )
 
-// arrivals calls arrive at the times of a Poisson process with perHour events per hour, for as long as span and ctx
+// Arrivals calls arrive at the times of a Poisson process with perHour events per hour, for as long as span and ctx
 // allow. It is open-loop: the times are drawn beforehand, so to say, and whoever is late counts from the time drawn;
 // nothing that is slow makes the next event come later.
-func arrivals(ctx context.Context, random *rand.Rand, perHour float64, span time.Duration, arrive func(due time.Time)) {
+func Arrivals(ctx context.Context, seed uint64, perHour float64, span time.Duration, arrive func(due time.Time)) {
+	random := rand.New(rand.NewPCG(seed, seed))
 	mean := float64(time.Hour) / perHour
 	start := time.Now()
 	due := start

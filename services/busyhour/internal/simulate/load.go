@@ -154,7 +154,7 @@ func assignable(v *View) bool {
 func (l *load) place(ctx context.Context) {
 	random := l.random(0)
 	n := 0
-	arrivals(ctx, random, l.cfg.BHCC, l.cfg.Span, func(due time.Time) {
+	Arrivals(ctx, l.cfg.Seed, l.cfg.BHCC, l.cfg.Span, func(due time.Time) {
 		sw := l.switches[n%len(l.switches)]
 		n++
 		plan := l.plan(random, n)
