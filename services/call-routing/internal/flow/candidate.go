@@ -36,6 +36,25 @@ func (c *candidate) read() (err error) {
 	return err
 }
 
+func readCandidates(ctx context.Context, tx *commit.Tx, members []commit.Member) ([]*candidate, error) {
+	if len(members) == 0 {
+		return nil, nil
+	}
+	list := make([]*candidate, len(members))
+	for i, m := range members {
+		list[i] = askCandidate(tx, m.Name)
+	}
+	if err := tx.Fetch(ctx); err != nil {
+		return nil, err
+	}
+	for _, c := range list {
+		if err := c.read(); err != nil {
+			return nil, err
+		}
+	}
+	return list, nil
+}
+
 // free reports whether the agent can hold one more contact of any channel.
 func (c *candidate) free() bool {
 	for _, k := range c.Agent.GetCapacity() {
@@ -88,6 +107,21 @@ func (c *candidate) readyFor(ctx context.Context, tx *commit.Tx) ([]string, erro
 		return c.Agent.QueueIds, nil
 	}
 	return c.readyByChannel(ctx, tx)
+}
+
+// ShouldBeReady says in which queues' ready indexes each of these agents should stand.
+func ShouldBeReady(ctx context.Context, tx *commit.Tx, agents []commit.Member) (map[string][]string, error) {
+	list, err := readCandidates(ctx, tx, agents)
+	if err != nil {
+		return nil, err
+	}
+	should := make(map[string][]string, len(list))
+	for _, c := range list {
+		if should[c.ID], err = c.readyFor(ctx, tx); err != nil {
+			return nil, err
+		}
+	}
+	return should, nil
 }
 
 // readyByChannel is for agents of several channels: they may be free for chats and busy for calls.

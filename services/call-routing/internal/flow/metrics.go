@@ -10,6 +10,7 @@ import (
 	routingv1 "github.com/busyhour/busyhour/api/gen/busyhour/routing/v1"
 	"github.com/busyhour/busyhour/pkg/commit"
 	"github.com/busyhour/busyhour/pkg/refusal"
+	"github.com/busyhour/busyhour/pkg/telemetry"
 	"github.com/busyhour/busyhour/services/call-routing/internal/contact"
 )
 
@@ -26,49 +27,47 @@ type metrics struct {
 }
 
 func newMetrics(registry prometheus.Registerer) *metrics {
-	m := &metrics{
-		signals: prometheus.NewCounterVec(prometheus.CounterOpts{
+	return &metrics{
+		signals: telemetry.Register(registry, prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "busyhour_routing_signals_total",
 			Help: "Signals by kind and outcome: applied, noted, duplicate, refused, failed.",
-		}, []string{"kind", "outcome"}),
-		signalRetries: prometheus.NewCounter(prometheus.CounterOpts{
+		}, []string{"kind", "outcome"})),
+		signalRetries: telemetry.Register(registry, prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "busyhour_routing_signal_retries_total",
 			Help: "Signals tried again because the state was not verified or a server was away.",
-		}),
-		commands: prometheus.NewCounterVec(prometheus.CounterOpts{
+		})),
+		commands: telemetry.Register(registry, prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "busyhour_routing_commands_total",
 			Help: "Commands other than signals by verb and outcome: applied, nothing, refused, failed.",
-		}, []string{"verb", "outcome"}),
-		moves: prometheus.NewCounterVec(prometheus.CounterOpts{
+		}, []string{"verb", "outcome"})),
+		moves: telemetry.Register(registry, prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "busyhour_routing_moves_total",
 			Help: "Changes of contacts by kind of event.",
-		}, []string{"kind"}),
-		offers: prometheus.NewCounterVec(prometheus.CounterOpts{
+		}, []string{"kind"})),
+		offers: telemetry.Register(registry, prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "busyhour_routing_offers_total",
 			Help: "Offers by outcome: accepted, declined, timed-out, withdrawn, abandoned.",
-		}, []string{"outcome"}),
-		signalToOffer: prometheus.NewHistogram(prometheus.HistogramOpts{
+		}, []string{"outcome"})),
+		signalToOffer: telemetry.Register(registry, prometheus.NewHistogram(prometheus.HistogramOpts{
 			Name:                        "busyhour_routing_signal_to_offer_seconds",
 			Help:                        "From a call's arrival here to the commit of its offer, where an agent was ready.",
 			Buckets:                     []float64{.0005, .001, .002, .005, .01, .02, .05, .1, .5, 1},
 			NativeHistogramBucketFactor: 1.1,
-		}),
-		matchTries: prometheus.NewHistogram(prometheus.HistogramOpts{
+		})),
+		matchTries: telemetry.Register(registry, prometheus.NewHistogram(prometheus.HistogramOpts{
 			Name:    "busyhour_routing_match_tries",
 			Help:    "How often a match was decided until it was committed: more than once is a conflict.",
 			Buckets: []float64{1, 2, 3, 5, 10},
-		}),
-		resent: prometheus.NewCounter(prometheus.CounterOpts{
+		})),
+		resent: telemetry.Register(registry, prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "busyhour_routing_wishes_resent_total",
 			Help: "Wishes told to a switch again because it had not taken them.",
-		}),
-		failures: prometheus.NewCounterVec(prometheus.CounterOpts{
+		})),
+		failures: telemetry.Register(registry, prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "busyhour_routing_failures_total",
 			Help: "Work that nobody waits for and that failed; deadlines and sweeps do it again.",
-		}, []string{"work"}),
+		}, []string{"work"})),
 	}
-	registry.MustRegister(m.signals, m.signalRetries, m.commands, m.moves, m.offers, m.signalToOffer, m.matchTries, m.resent, m.failures)
-	return m
 }
 
 func (m *metrics) signal(k routingv1.SignalKind, outcome string) {

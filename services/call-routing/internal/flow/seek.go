@@ -109,7 +109,7 @@ func (s *seeking) choose(ctx context.Context, tx *commit.Tx, w match.Waiting, re
 				return nil, nil, err
 			}
 		}
-		more, err := s.read(ctx, tx, ready)
+		more, err := readCandidates(ctx, tx, ready.List)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -122,25 +122,6 @@ func (s *seeking) choose(ctx context.Context, tx *commit.Tx, w match.Waiting, re
 		}
 	}
 	return nil, nil, nil
-}
-
-func (s *seeking) read(ctx context.Context, tx *commit.Tx, ready *commit.Members) ([]*candidate, error) {
-	if len(ready.List) == 0 {
-		return nil, nil
-	}
-	list := make([]*candidate, len(ready.List))
-	for i, m := range ready.List {
-		list[i] = askCandidate(tx, m.Name)
-	}
-	if err := tx.Fetch(ctx); err != nil {
-		return nil, err
-	}
-	for _, c := range list {
-		if err := c.read(); err != nil {
-			return nil, err
-		}
-	}
-	return list, nil
 }
 
 // pick chooses among those whom no sibling is offering something, and takes the chosen one.

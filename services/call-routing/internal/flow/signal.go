@@ -5,6 +5,9 @@ import (
 	"strconv"
 	"time"
 
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/trace"
+
 	routingv1 "github.com/busyhour/busyhour/api/gen/busyhour/routing/v1"
 	"github.com/busyhour/busyhour/pkg/refusal"
 	"github.com/busyhour/busyhour/services/call-routing/internal/contact"
@@ -21,7 +24,12 @@ const (
 // called once: with nil when the outcome is durable, with a *refusal.Refusal when it is refused for good, and otherwise
 // with the error for which it must be sent again. done must not block.
 func (f *Flow) Signal(ctx context.Context, s *routingv1.Signal, done func(error)) {
-	p := &patient{Flow: f, signal: s, id: contact.ID(s.Tenant, s.SwitchId, s.CallId), came: time.Now(), retry: firstRetry, done: done}
+	ctx, span := tracer.Start(ctx, "signal", trace.WithAttributes(attribute.String("tenant", s.Tenant), attribute.String("kind", s.Kind.String())))
+	p := &patient{Flow: f, signal: s, id: contact.ID(s.Tenant, s.SwitchId, s.CallId), came: time.Now(), retry: firstRetry}
+	p.done = func(err error) {
+		span.End()
+		done(err)
+	}
 	f.lanes.Go(contactLane(s.Tenant, p.id), func() time.Duration { return p.try(ctx) })
 }
 

@@ -18,9 +18,9 @@ const (
 	lastResend = 30 * time.Second
 )
 
-// Wishes lists all that is wanted of a switch now, and the epoch in which.
+// Wishes lists all that is wanted of a switch now, and the epoch in which: nothing while the state is not verified.
 func (f *Flow) Wishes(ctx context.Context, tenant, switchID string) (epoch uint32, wishes []*routingv1.SwitchCommand, err error) {
-	_, err = f.store.Read(ctx, tenant, func(ctx context.Context, tx *commit.Tx) error {
+	verified, err := f.store.Read(ctx, tenant, func(ctx context.Context, tx *commit.Tx) error {
 		epoch = tx.Epoch()
 		for skip := 0; ; skip += wishesPage {
 			page := tx.After(state.Switch(switchID), math.Inf(-1), skip, wishesPage)
@@ -41,6 +41,9 @@ func (f *Flow) Wishes(ctx context.Context, tenant, switchID string) (epoch uint3
 			}
 		}
 	})
+	if !verified {
+		wishes = nil
+	}
 	return epoch, wishes, err
 }
 

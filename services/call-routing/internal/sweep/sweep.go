@@ -1,0 +1,120 @@
+// Package sweep moves what does not move by itself: deadlines that pass, wishes that no switch takes, contacts that wait
+// beside agents who are ready, and agents who should be ready and are not. Whatever a push lost or a pod left half done,
+// it finds.
+package sweep
+
+import (
+	"context"
+	"math/rand/v2"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"go.uber.org/zap"
+
+	"github.com/busyhour/busyhour/pkg/commit"
+	"github.com/busyhour/busyhour/pkg/telemetry"
+	"github.com/busyhour/busyhour/services/call-routing/internal/flow"
+)
+
+const (
+	deadlinesEvery = 50 * time.Millisecond
+	deadlinesLimit = 256
+	wishesEvery    = 100 * time.Millisecond
+	wishesLimit    = 128
+	queuesEvery    = time.Second
+	readyEvery     = 10 * time.Second
+	hurriedEvery   = time.Second // while contacts wait that nobody is ready for
+)
+
+// Sweep is all loops of all tenants.
+type Sweep struct {
+	store *commit.Store
+	flow  *flow.Flow
+	log   *zap.Logger
+
+	overdue *prometheus.GaugeVec
+	waiting *prometheus.GaugeVec
+	mended  prometheus.Counter
+
+	hurry map[string]chan struct{} // by tenant: the ready indexes are to be looked through now; never changed after New
+}
+
+// New makes a Sweep.
+func New(store *commit.Store, f *flow.Flow, log *zap.Logger, registry prometheus.Registerer) *Sweep {
+	s := &Sweep{
+		store: store, flow: f, log: log, hurry: map[string]chan struct{}{},
+		overdue: telemetry.Register(registry, prometheus.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "busyhour_routing_oldest_overdue_seconds",
+			Help: "How long ago the oldest deadline passed that this pod found at its last look.",
+		}, []string{"tenant"})),
+		waiting: telemetry.Register(registry, prometheus.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "busyhour_routing_waiting",
+			Help: "Contacts waiting, by queue.",
+		}, []string{"tenant", "queue"})),
+		mended: telemetry.Register(registry, prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "busyhour_routing_ready_mended_total",
+			Help: "Agents who stood in a ready index and should not have, or the other way round.",
+		})),
+	}
+	for _, t := range store.Tenants() {
+		s.hurry[t] = make(chan struct{}, 1)
+	}
+	store.OnGate(func(tenant string, _ uint32, open bool) {
+		if open {
+			s.Hurry(tenant)
+		}
+	})
+	return s
+}
+
+// Hurry has the tenant's ready indexes looked through now: pushes may have been missed. It does not block.
+func (s *Sweep) Hurry(tenant string) {
+	select {
+	case s.hurry[tenant] <- struct{}{}:
+	default:
+	}
+}
+
+// HurryAll is Hurry for every tenant.
+func (s *Sweep) HurryAll() {
+	for _, t := range s.store.Tenants() {
+		s.Hurry(t)
+	}
+}
+
+// Run sweeps until ctx ends.
+func (s *Sweep) Run(ctx context.Context) error {
+	var loops sync.WaitGroup
+	for _, tenant := range s.store.Tenants() {
+		loops.Go(func() { s.every(ctx, tenant, "deadlines", deadlinesEvery, s.deadlines) })
+		loops.Go(func() { s.every(ctx, tenant, "wishes", wishesEvery, s.wishes) })
+		loops.Go(func() { s.every(ctx, tenant, "queues", queuesEvery, s.queues) })
+		loops.Go(func() { s.readyLoop(ctx, tenant) })
+	}
+	loops.Wait()
+	return nil
+}
+
+// every calls work about so often while the tenant is open. Pods differ by a fifth, so that they do not march in step.
+func (s *Sweep) every(ctx context.Context, tenant, name string, interval time.Duration, work func(context.Context, string) error) {
+	for pause(ctx, interval+rand.N(interval/5)) {
+		if _, open := s.store.Verified(tenant); !open {
+			continue
+		}
+		if err := work(ctx, tenant); err != nil && ctx.Err() == nil {
+			s.log.Debug("sweep", zap.String("work", name), zap.String("tenant", tenant), zap.Error(err))
+		}
+	}
+}
+
+func pause(ctx context.Context, d time.Duration) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
