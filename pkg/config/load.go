@@ -144,9 +144,14 @@ func (f field) masked(err error) error {
 // validate asks the struct, and every struct within, whether it makes sense.
 func validate(v reflect.Value) []error {
 	var problems []error
-	seen := map[string]bool{} // an embedded Validate is found twice: as its own and as its owner's
-	add := func(err error) {
-		if err != nil && !seen[err.Error()] {
+	seen := map[string]bool{} // an embedded Validate is found twice: as its own and through its owner's
+	var add func(error)
+	add = func(err error) {
+		if several, ok := err.(interface{ Unwrap() []error }); ok {
+			for _, e := range several.Unwrap() {
+				add(e)
+			}
+		} else if err != nil && !seen[err.Error()] {
 			seen[err.Error()] = true
 			problems = append(problems, err)
 		}

@@ -159,6 +159,21 @@ func TestEachValidateIsCalledOnce(t *testing.T) {
 	}
 }
 
+// owner's Validate asks its embedded part itself, and says more.
+type owner struct {
+	common
+	Name string `key:"name"`
+}
+
+func (o *owner) Validate() error {
+	return errors.Join(o.common.Validate(), errors.New("name: none"))
+}
+
+func TestAnOwnerMayAskItsPartsItself(t *testing.T) {
+	err := Load("x", new(owner), []string{"--config", file(t, "c.yaml", "listen: ''\nlog: {level: loud}\n")})
+	wantLines(t, err, "listen: name an address", "name: none", "log.level: loud is no level")
+}
+
 func TestSecretsStayOutOfErrors(t *testing.T) {
 	type secret struct {
 		Pin int `key:"pin" secret:"true"`
