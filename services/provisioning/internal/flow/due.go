@@ -2,6 +2,7 @@ package flow
 
 import (
 	"context"
+	"time"
 
 	provisioningv1 "github.com/busyhour/busyhour/api/gen/busyhour/provisioning/v1"
 	"github.com/busyhour/busyhour/pkg/commit"
@@ -9,11 +10,13 @@ import (
 	"github.com/busyhour/busyhour/services/provisioning/internal/state"
 )
 
-// ItemDue moves an item whose deadline has passed. It returns whether the item is to be queued again, if it is not
-// queued still.
-func (f *Flow) ItemDue(ctx context.Context, tenant, name, op string) (queue bool, err error) {
-	_, err = f.store.Do(ctx, tenant, op, func(ctx context.Context, tx *commit.Tx) error {
-		queue = false
+// ItemDue moves an item whose deadline has passed: one that has ended is forgotten, one that has been pending for too
+// long has failed, and any other is to be in the stream.
+func (f *Flow) ItemDue(ctx context.Context, tenant, name, op string) (Taken, error) {
+	taken := Taken{Name: name}
+	var expired *provisioningv1.Outcome
+	result, err := f.store.Do(ctx, tenant, op, func(ctx context.Context, tx *commit.Tx) error {
+		taken.Final, expired = true, nil
 		r := tx.Record(name)
 		if err := tx.Fetch(ctx); err != nil {
 			return err
@@ -26,14 +29,19 @@ func (f *Flow) ItemDue(ctx context.Context, tenant, name, op string) (queue bool
 			state.Forget(tx, r, o)
 			return nil
 		}
-		if v, expired := job.Expired(o, tx.Now()); expired {
-			return state.PutItem(tx, r, job.Finish(o, v, tx.Now()))
+		if v, yes := job.Expired(o, tx.Now()); yes {
+			expired = job.Finish(o, v, tx.Now())
+			return state.PutItem(tx, r, expired)
 		}
-		queue = true
+		taken.Final = false
 		tx.Deadline(r, tx.Now().Add(job.LookAfter))
 		return nil
 	})
-	return queue, err
+	if err == nil && result.Changed {
+		f.count(expired)
+	}
+	taken.Epoch = result.Epoch
+	return taken, err
 }
 
 // brokenPortion is how many items of a broken-off job are ended in one go.
@@ -48,7 +56,7 @@ func (f *Flow) JobDue(ctx context.Context, tenant, id, op string) error {
 	}
 	for _, m := range missing {
 		name := state.Item(id, m.GetNumber())
-		if _, err := f.failMissing(ctx, tenant, name, m); err != nil {
+		if err := f.failMissing(ctx, tenant, name, m); err != nil {
 			return err
 		}
 	}
@@ -104,12 +112,12 @@ func (f *Flow) neverCame(ctx context.Context, tx *commit.Tx, j *provisioningv1.J
 	return missing[:min(len(missing), brokenPortion)], nil
 }
 
-func (f *Flow) failMissing(ctx context.Context, tenant, name string, m *provisioningv1.Outcome) (commit.Result, error) {
-	return f.store.Do(ctx, tenant, "missing:"+name, func(ctx context.Context, tx *commit.Tx) error {
-		r := tx.Record(name)
-		if err := tx.Fetch(ctx); err != nil || r.Exists() {
-			return err
+func (f *Flow) failMissing(ctx context.Context, tenant, name string, m *provisioningv1.Outcome) error {
+	_, _, err := f.changeItem(ctx, tenant, name, "missing", func(have *provisioningv1.Outcome, _ time.Time) *provisioningv1.Outcome {
+		if have != nil {
+			return nil
 		}
-		return state.PutItem(tx, r, m)
+		return m
 	})
+	return err
 }

@@ -6,9 +6,12 @@ import (
 	"context"
 	"errors"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"github.com/busyhour/busyhour/pkg/commit"
 	"github.com/busyhour/busyhour/pkg/eventlog"
 	"github.com/busyhour/busyhour/pkg/refusal"
+	"github.com/busyhour/busyhour/pkg/telemetry"
 	"github.com/busyhour/busyhour/services/provisioning/internal/push"
 )
 
@@ -22,11 +25,15 @@ type Flow struct {
 	store *commit.Store
 	push  *push.Push
 	log   Sender
+	ended *prometheus.CounterVec
 }
 
 // New makes a Flow.
-func New(store *commit.Store, push *push.Push, log Sender) *Flow {
-	return &Flow{store: store, push: push, log: log}
+func New(store *commit.Store, push *push.Push, log Sender, reg prometheus.Registerer) *Flow {
+	return &Flow{store: store, push: push, log: log, ended: telemetry.Register(reg, prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "busyhour_provisioning_items_total",
+		Help: "Items that have ended, by outcome.",
+	}, []string{"outcome"}))}
 }
 
 // durable waits until what was decided rests on nothing that could still be lost.

@@ -11,28 +11,39 @@ import (
 	"github.com/busyhour/busyhour/services/provisioning/internal/state"
 )
 
-// Take makes a request an item. It returns the item's name, and whether it is to be run: not if it has ended.
-func (f *Flow) Take(ctx context.Context, r *provisioningv1.Request) (name string, run bool, err error) {
-	name = state.Item(r.GetJobId(), r.GetNumber())
-	o, err := f.changeItem(ctx, r.GetTenant(), name, "take", func(have *provisioningv1.Outcome, now time.Time) *provisioningv1.Outcome {
+// Taken is a request that has become an item.
+type Taken struct {
+	// Name of the item's record.
+	Name string
+	// Epoch in which it is an item.
+	Epoch uint32
+	// Final: it has ended, and is not to be run.
+	Final bool
+}
+
+// Take makes a request an item, if it is none yet.
+func (f *Flow) Take(ctx context.Context, r *provisioningv1.Request) (Taken, error) {
+	name := state.Item(r.GetJobId(), r.GetNumber())
+	o, result, err := f.changeItem(ctx, r.GetTenant(), name, "take", func(have *provisioningv1.Outcome, now time.Time) *provisioningv1.Outcome {
 		return job.Take(have, r, now)
 	})
-	return name, err == nil && !job.Final(o), err
+	return Taken{Name: name, Epoch: result.Epoch, Final: job.Final(o)}, err
 }
 
 // Finish ends an item, if it has not ended before.
 func (f *Flow) Finish(ctx context.Context, tenant, name string, v job.Verdict) (*provisioningv1.Outcome, error) {
-	return f.changeItem(ctx, tenant, name, "finish", func(have *provisioningv1.Outcome, now time.Time) *provisioningv1.Outcome {
+	o, _, err := f.changeItem(ctx, tenant, name, "finish", func(have *provisioningv1.Outcome, now time.Time) *provisioningv1.Outcome {
 		if have == nil {
 			return nil
 		}
 		return job.Finish(have, v, now)
 	})
+	return o, err
 }
 
 // changeItem decides about one item and returns it as it stands after.
-func (f *Flow) changeItem(ctx context.Context, tenant, name, op string, decide func(*provisioningv1.Outcome, time.Time) *provisioningv1.Outcome) (o *provisioningv1.Outcome, err error) {
-	_, err = f.store.Do(ctx, tenant, op+":"+name, func(ctx context.Context, tx *commit.Tx) error {
+func (f *Flow) changeItem(ctx context.Context, tenant, name, op string, decide func(*provisioningv1.Outcome, time.Time) *provisioningv1.Outcome) (o *provisioningv1.Outcome, result commit.Result, err error) {
+	result, err = f.store.Do(ctx, tenant, op+":"+name, func(ctx context.Context, tx *commit.Tx) error {
 		r := tx.Record(name)
 		if err := tx.Fetch(ctx); err != nil {
 			return err
@@ -49,7 +60,19 @@ func (f *Flow) changeItem(ctx context.Context, tenant, name, op string, decide f
 		o = next
 		return state.PutItem(tx, r, next)
 	})
-	return o, err
+	if err == nil && result.Changed {
+		f.count(o)
+	}
+	return o, result, err
+}
+
+func (f *Flow) count(o *provisioningv1.Outcome) {
+	switch o.GetOutcome() {
+	case provisioningv1.ItemOutcome_ITEM_OUTCOME_APPLIED:
+		f.ended.WithLabelValues("applied").Inc()
+	case provisioningv1.ItemOutcome_ITEM_OUTCOME_FAILED:
+		f.ended.WithLabelValues("failed").Inc()
+	}
 }
 
 // Item reads an item; nil if there is none.

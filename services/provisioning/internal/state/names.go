@@ -4,6 +4,7 @@
 //	queue:<id>         record  provisioningv1.DirectoryEntry
 //	job:<id>           record  provisioningv1.Job, without counts
 //	item:<job>/<n>     record  provisioningv1.Outcome; with the Request while it is pending, and of a failed one
+//	requeued           record  the pod that has put what had no outcome back into the stream, in this epoch
 //	agents, queues     index   ids of those that are not deleted → 0, so in the order of ids
 //	serves:<queue>     index   agents that serve the queue → 0
 //	applied:<job>      index   items of the job that were applied → their number
@@ -25,6 +26,9 @@ const (
 	Agents = "agents"
 	Queues = "queues"
 )
+
+// Requeued is the record that says that in this epoch everything without an outcome is back in the stream.
+const Requeued = "requeued"
 
 // Serves is the index of the agents that serve a queue.
 func Serves(queue string) string { return "serves:" + queue }

@@ -41,10 +41,19 @@ var (
 const group = "workers"
 
 // Stream is the queue of every tenant.
-type Stream struct{ redis redis.UniversalClient }
+type Stream struct {
+	redis redis.UniversalClient
+	added map[string]chan struct{} // by tenant; never changed after New
+}
 
 // New makes a Stream.
-func New(r redis.UniversalClient) *Stream { return &Stream{redis: r} }
+func New(r redis.UniversalClient, tenants []string) *Stream {
+	s := &Stream{redis: r, added: map[string]chan struct{}{}}
+	for _, t := range tenants {
+		s.added[t] = make(chan struct{}, 1)
+	}
+	return s
+}
 
 // Entry of the stream.
 type Entry struct {
@@ -81,14 +90,21 @@ func (s *Stream) Enqueue(ctx context.Context, n Namespace, items ...string) erro
 	if added < 0 {
 		return n.closed()
 	}
+	select {
+	case s.added[n.Tenant] <- struct{}{}:
+	default:
+	}
 	return nil
 }
 
-// Read takes up to limit entries for a consumer that nobody has, and waits for the first of them. No entries mean that
-// none came in that time.
-func (s *Stream) Read(ctx context.Context, n Namespace, consumer string, limit int, wait time.Duration) ([]Entry, error) {
+// Added tells that this pod has put something into a tenant's stream. What other pods put in has to be looked for.
+func (s *Stream) Added(tenant string) <-chan struct{} { return s.added[tenant] }
+
+// Read takes up to limit entries for a consumer that nobody has. It does not wait for any: a read that waits would hold
+// a connection, and the worker that is to run what comes.
+func (s *Stream) Read(ctx context.Context, n Namespace, consumer string, limit int) ([]Entry, error) {
 	answer, err := s.redis.XReadGroup(ctx, &redis.XReadGroupArgs{
-		Group: group, Consumer: consumer, Streams: []string{n.stream(), ">"}, Count: int64(limit), Block: wait,
+		Group: group, Consumer: consumer, Streams: []string{n.stream(), ">"}, Count: int64(limit), Block: -1,
 	}).Result()
 	switch {
 	case errors.Is(err, redis.Nil):

@@ -26,14 +26,14 @@ func opened(t *testing.T) (*Stream, redis.UniversalClient) {
 	if err := client.HSet(t.Context(), acme.mark(), "epoch", 7, "open", 1).Err(); err != nil {
 		t.Fatal(err)
 	}
-	return New(client), client
+	return New(client, []string{"acme"}), client
 }
 
 func (s *Stream) take(t *testing.T, consumer string) []Entry {
 	t.Helper()
 	var entries []Entry
 	for range 2 { // the first may only have made the group
-		more, err := s.Read(t.Context(), acme, consumer, 10, time.Millisecond)
+		more, err := s.Read(t.Context(), acme, consumer, 10)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -126,7 +126,7 @@ func TestNothingIsWrittenIntoAnotherEpoch(t *testing.T) {
 		if no, _ := refusal.As(s.Enqueue(t.Context(), n, "item:j/1")); no == nil || no.Code != refusal.Unavailable {
 			t.Errorf("%v: queued", n)
 		}
-		if _, err := s.Read(t.Context(), n, "w1", 1, time.Millisecond); err == nil {
+		if _, err := s.Read(t.Context(), n, "w1", 1); err == nil {
 			t.Errorf("%v: read", n)
 		}
 	}

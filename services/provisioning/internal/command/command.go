@@ -1,0 +1,79 @@
+// Package command is the way in for callers: DirectoryService and JobService over connect, that is gRPC, gRPC-Web and
+// JSON on one port. It turns requests into wishes and answers into messages, and decides nothing.
+package command
+
+import (
+	"encoding/base64"
+	"strconv"
+
+	"connectrpc.com/connect"
+	"google.golang.org/protobuf/proto"
+
+	commonv1 "github.com/busyhour/busyhour/api/gen/busyhour/common/v1"
+	"github.com/busyhour/busyhour/pkg/refusal"
+)
+
+// MaxMessage bounds one message in: an import of 3 MiB, as JSON a third more, and what stands around it.
+const MaxMessage = 5 << 20
+
+// Unverified is the response header of a read that was answered while the tenant's state was not verified.
+const Unverified = "Busyhour-Unverified"
+
+// Detail is a refusal in the words of the contracts, for pkg/edge, which knows none.
+func Detail(r *refusal.Refusal) proto.Message {
+	d := &commonv1.Refusal{Reason: r.Reason, Record: r.Record, Help: r.Help}
+	if r.Epoch != 0 || r.N != 0 {
+		d.Revision = &commonv1.Revision{Epoch: r.Epoch, N: r.N}
+	}
+	return d
+}
+
+func marked[T any](res *connect.Response[T], verified bool) *connect.Response[T] {
+	if !verified {
+		res.Header().Set(Unverified, "true")
+	}
+	return res
+}
+
+// pageSize is what a caller asked for, or 100. Validation keeps it below 1,001.
+func pageSize(asked uint32) int {
+	if asked == 0 {
+		return 100
+	}
+	return int(asked)
+}
+
+// Page tokens are where the page before ended, with the kind of list in front: opaque to callers, and good for as long
+// as they like.
+
+func pageToken(kind, last string) string {
+	if last == "" {
+		return ""
+	}
+	return base64.RawURLEncoding.EncodeToString([]byte(kind + ":" + last))
+}
+
+func pageAfter(kind, token string) (last string, err error) {
+	if token == "" {
+		return "", nil
+	}
+	text, err := base64.RawURLEncoding.DecodeString(token)
+	if err != nil || len(text) <= len(kind) || string(text[:len(kind)+1]) != kind+":" {
+		return "", refusal.New(refusal.Invalid, "PAGE_TOKEN", "page_token is not one that this list gave").
+			To("take next_page_token as it came, or none to begin")
+	}
+	return string(text[len(kind)+1:]), nil
+}
+
+func pageAfterNumber(kind, token string) (uint32, error) {
+	text, err := pageAfter(kind, token)
+	if err != nil || text == "" {
+		return 0, err
+	}
+	n, err := strconv.ParseUint(text, 10, 32)
+	if err != nil {
+		return 0, refusal.New(refusal.Invalid, "PAGE_TOKEN", "page_token is not one that this list gave").
+			To("take next_page_token as it came, or none to begin")
+	}
+	return uint32(n), nil
+}

@@ -1,0 +1,78 @@
+package command
+
+import (
+	"context"
+	"strconv"
+
+	"connectrpc.com/connect"
+
+	provisioningv1 "github.com/busyhour/busyhour/api/gen/busyhour/provisioning/v1"
+	"github.com/busyhour/busyhour/services/provisioning/internal/flow"
+	"github.com/busyhour/busyhour/services/provisioning/internal/job"
+)
+
+// Job is JobService.
+type Job struct{ flow *flow.Flow }
+
+// NewJob makes a Job.
+func NewJob(f *flow.Flow) *Job { return &Job{f} }
+
+// CreateJob takes a job.
+func (j *Job) CreateJob(ctx context.Context, req *connect.Request[provisioningv1.CreateJobRequest]) (*connect.Response[provisioningv1.CreateJobResponse], error) {
+	made, err := j.flow.CreateJob(ctx, job.Order{
+		Tenant: req.Msg.GetTenant(), RequestID: req.Msg.GetRequestId(), Actor: orAPI(req.Msg.GetActor()), Items: req.Msg.GetItems(),
+	})
+	if err != nil {
+		return nil, err
+	}
+	return connect.NewResponse(&provisioningv1.CreateJobResponse{Job: made}), nil
+}
+
+// maxErrors are named in an answer; all are counted.
+const maxErrors = 1000
+
+// ImportAgents takes the agents of a file, all or none.
+func (j *Job) ImportAgents(ctx context.Context, req *connect.Request[provisioningv1.ImportAgentsRequest]) (*connect.Response[provisioningv1.ImportAgentsResponse], error) {
+	order := job.Order{Tenant: req.Msg.GetTenant(), RequestID: req.Msg.GetRequestId(), Actor: orAPI(req.Msg.GetActor())}
+	im, err := j.flow.ImportAgents(ctx, order, req.Msg.GetCsv(), req.Msg.GetDryRun())
+	if err != nil {
+		return nil, err
+	}
+	return connect.NewResponse(&provisioningv1.ImportAgentsResponse{
+		Job: im.Job, Errors: im.Errors[:min(len(im.Errors), maxErrors)], ErrorCount: uint32(len(im.Errors)),
+		Lines: uint32(im.Read), Summary: im.Summary,
+	}), nil
+}
+
+// GetJob reads a job.
+func (j *Job) GetJob(ctx context.Context, req *connect.Request[provisioningv1.GetJobRequest]) (*connect.Response[provisioningv1.GetJobResponse], error) {
+	found, verified, err := j.flow.GetJob(ctx, req.Msg.GetTenant(), req.Msg.GetId())
+	if err != nil {
+		return nil, err
+	}
+	return marked(connect.NewResponse(&provisioningv1.GetJobResponse{Job: found}), verified), nil
+}
+
+// ListOutcomes reads a job's items in the order of their numbers.
+func (j *Job) ListOutcomes(ctx context.Context, req *connect.Request[provisioningv1.ListOutcomesRequest]) (*connect.Response[provisioningv1.ListOutcomesResponse], error) {
+	after, err := pageAfterNumber("items", req.Msg.GetPageToken())
+	if err != nil {
+		return nil, err
+	}
+	items, last, verified, err := j.flow.ListOutcomes(ctx, req.Msg.GetTenant(), req.Msg.GetJobId(), after, pageSize(req.Msg.GetPageSize()))
+	if err != nil {
+		return nil, err
+	}
+	res := &provisioningv1.ListOutcomesResponse{Outcomes: items}
+	if last > 0 {
+		res.NextPageToken = pageToken("items", strconv.FormatUint(uint64(last), 10))
+	}
+	return marked(connect.NewResponse(res), verified), nil
+}
+
+func orAPI(a string) string {
+	if a == "" {
+		return actor
+	}
+	return a
+}

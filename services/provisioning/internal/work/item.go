@@ -1,0 +1,106 @@
+package work
+
+import (
+	"context"
+	"fmt"
+	"runtime/debug"
+
+	"go.uber.org/zap"
+
+	provisioningv1 "github.com/busyhour/busyhour/api/gen/busyhour/provisioning/v1"
+	"github.com/busyhour/busyhour/pkg/refusal"
+	"github.com/busyhour/busyhour/services/provisioning/internal/connector"
+	"github.com/busyhour/busyhour/services/provisioning/internal/flow"
+	"github.com/busyhour/busyhour/services/provisioning/internal/job"
+	"github.com/busyhour/busyhour/services/provisioning/internal/stream"
+)
+
+// run runs an item and takes it out of the stream, if it has ended.
+func (p *Pool) run(ctx context.Context, n stream.Namespace, e stream.Entry) {
+	ctx, cancel := context.WithTimeout(ctx, p.cfg.ItemTimeout)
+	defer cancel()
+	err := p.end(ctx, n.Tenant, e.Item)
+	if err == nil {
+		err = p.stream.Done(ctx, n, e)
+	}
+	if err != nil {
+		p.metrics.undecided.Inc()
+		p.log.Warn("item has no outcome yet, it will be run again", zap.String("tenant", n.Tenant), zap.String("item", e.Item), zap.Error(err))
+	}
+}
+
+// end brings an item to its end. An error means that it has none yet.
+func (p *Pool) end(ctx context.Context, tenant, name string) error {
+	o, err := p.flow.Item(ctx, tenant, name)
+	if err != nil {
+		return err
+	}
+	if o == nil || job.Final(o) { // forgotten, or ended by another run
+		return nil
+	}
+	v, err := p.verdict(ctx, o.GetRequest())
+	if err != nil {
+		return err
+	}
+	_, err = p.flow.Finish(ctx, tenant, name, v)
+	return err
+}
+
+// verdict makes the change, here and in the downstream.
+func (p *Pool) verdict(ctx context.Context, r *provisioningv1.Request) (v job.Verdict, err error) {
+	defer func() {
+		if panicked := recover(); panicked != nil { // it would panic again, and take the pod with it
+			p.log.Error("item panicked", zap.String("job", r.GetJobId()), zap.Uint32("number", r.GetNumber()), zap.Any("panic", panicked), zap.ByteString("stack", debug.Stack()))
+			v, err = job.Verdict{Reason: fmt.Sprintf("internal error: %v", panicked)}, nil
+		}
+	}()
+	applied, err := p.flow.Apply(ctx, r)
+	if no, ok := refusal.As(err); ok && no.Code != refusal.Unavailable {
+		return job.Verdict{Reason: no.Error()}, nil
+	}
+	if err != nil {
+		return v, err
+	}
+	answer, err := p.tell(ctx, r, applied.Standing)
+	if err != nil {
+		return v, err
+	}
+	if err := applied.Durable(ctx); err != nil {
+		return v, err
+	}
+	return job.Verdict{Applied: answer.Refused == "", Reason: answer.Refused, Attempts: answer.Attempts}, nil
+}
+
+// tell tells the downstream how the agent stands in the directory. If that has changed meanwhile, it tells it again:
+// whoever is last to tell has told the latest, whatever order the calls came in.
+func (p *Pool) tell(ctx context.Context, r *provisioningv1.Request, s flow.Standing) (connector.Answer, error) {
+	var attempts uint32
+	for p.downstream != nil {
+		a, err := p.downstream.Send(ctx, changeTo(r, s))
+		attempts += a.Attempts
+		if err != nil || a.Refused != "" {
+			return connector.Answer{Attempts: attempts, Refused: a.Refused}, err
+		}
+		now, err := p.flow.Current(ctx, r.GetTenant(), r.GetItem().GetAgent().GetId())
+		if err != nil {
+			return a, err
+		}
+		if now.Revision == s.Revision {
+			break
+		}
+		s = now
+	}
+	return connector.Answer{Attempts: attempts}, nil
+}
+
+// changeTo is how an agent stands. The key names the item and the revision: the same change has the same key.
+func changeTo(r *provisioningv1.Request, s flow.Standing) connector.Change {
+	c := connector.Change{
+		Tenant: r.GetTenant(), Agent: s.Entry.GetAgent(), Deleted: s.Entry == nil || s.Entry.GetDeleted(),
+		Key: fmt.Sprintf("%s/%d@%s", r.GetJobId(), r.GetNumber(), s.Revision),
+	}
+	if c.Agent == nil {
+		c.Agent = &provisioningv1.Agent{Id: r.GetItem().GetAgent().GetId()}
+	}
+	return c
+}

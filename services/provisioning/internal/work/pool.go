@@ -1,0 +1,203 @@
+// Package work runs items: it takes them from the stream, makes their change in the directory, tells the downstream,
+// and keeps what became of them.
+//
+//	stream ─▶ Pool ─▶ directory commit ─▶ downstream ─▶ both durable ─▶ outcome commit ─▶ out of the stream
+//
+// A run that ends without an outcome leaves its entry in the stream, and another run takes it over. So an item may be
+// run again, but not by two at once: an entry is taken over only after longer than a run may last.
+package work
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"go.uber.org/zap"
+
+	"github.com/busyhour/busyhour/pkg/commit"
+	"github.com/busyhour/busyhour/services/provisioning/internal/connector"
+	"github.com/busyhour/busyhour/services/provisioning/internal/flow"
+	"github.com/busyhour/busyhour/services/provisioning/internal/stream"
+)
+
+// Config of the workers.
+type Config struct {
+	Concurrency int           `key:"concurrency" default:"64" doc:"Items in hand at once, of one pod."`
+	ItemTimeout time.Duration `key:"item_timeout" default:"60s" doc:"Longest run of an item. One that has no outcome by then is run again."`
+	TakeOver    time.Duration `key:"take_over" default:"75s" doc:"When the items of a worker that does not answer go to another; longer than item_timeout."`
+}
+
+// Validate says everything that is wrong, at once.
+func (c *Config) Validate() error {
+	var problems []error
+	if c.Concurrency < 1 {
+		problems = append(problems, fmt.Errorf("work.concurrency: %d, at least 1 is needed", c.Concurrency))
+	}
+	if c.ItemTimeout <= 0 {
+		problems = append(problems, fmt.Errorf("work.item_timeout: %s is no time to run", c.ItemTimeout))
+	}
+	if c.TakeOver <= c.ItemTimeout {
+		problems = append(problems, fmt.Errorf("work.take_over: %s must be longer than work.item_timeout, %s, or an item could be run twice at once", c.TakeOver, c.ItemTimeout))
+	}
+	return errors.Join(problems...)
+}
+
+const (
+	// What other pods put into the stream is looked for this often. What this pod puts in is taken at once.
+	lookEvery = 250 * time.Millisecond
+	// After Redis has failed, it is left alone for so long.
+	failurePause = time.Second
+	// What is in hand at the end gets this long.
+	drainTime = 10 * time.Second
+	// Consumers that have held nothing for so long are pods that are gone.
+	forgetAfter = time.Hour
+)
+
+// Pool is the workers of one pod.
+type Pool struct {
+	cfg        Config
+	store      *commit.Store
+	stream     *stream.Stream
+	flow       *flow.Flow
+	downstream *connector.Connector
+	consumer   string
+	log        *zap.Logger
+	metrics    *metrics
+
+	slots chan struct{}
+	items sync.WaitGroup
+}
+
+// New makes a Pool. downstream is nil if there is none.
+func New(cfg Config, store *commit.Store, s *stream.Stream, f *flow.Flow, downstream *connector.Connector, pod string, log *zap.Logger, reg prometheus.Registerer) *Pool {
+	return &Pool{
+		cfg: cfg, store: store, stream: s, flow: f, downstream: downstream, log: log, metrics: newMetrics(reg, store, s),
+		consumer: pod + "-" + rand.Text()[:6], // after a restart, a pod is another consumer
+		slots:    make(chan struct{}, cfg.Concurrency),
+	}
+}
+
+// Run works until ctx ends, and then finishes what is in hand.
+func (p *Pool) Run(ctx context.Context) error {
+	inHand, cut := context.WithCancel(context.WithoutCancel(ctx))
+	defer cut()
+	var tenants sync.WaitGroup
+	for _, tenant := range p.store.Tenants() {
+		tenants.Go(func() { p.serve(ctx, inHand, tenant) })
+	}
+	tenants.Wait()
+	patience := time.AfterFunc(drainTime, cut)
+	defer patience.Stop()
+	p.items.Wait()
+	return nil
+}
+
+// serve takes a tenant's items until ctx ends.
+func (p *Pool) serve(ctx, inHand context.Context, tenant string) {
+	var claimed time.Time // when this pod last looked for the items of dead workers
+	for ctx.Err() == nil {
+		n, err := p.open(ctx, tenant)
+		if err != nil {
+			return
+		}
+		if err := p.downstream.Wait(ctx); err != nil {
+			return
+		}
+		slots, err := p.take(ctx)
+		if err != nil {
+			return
+		}
+		var entries []stream.Entry
+		if time.Since(claimed) > p.cfg.TakeOver/2 {
+			claimed = time.Now()
+			entries, err = p.takeOver(ctx, n, slots)
+		}
+		if err == nil && len(entries) == 0 {
+			entries, err = p.stream.Read(ctx, n, p.consumer, slots)
+		}
+		p.start(inHand, n, entries)
+		p.give(slots - len(entries))
+		p.pause(ctx, tenant, len(entries), err)
+	}
+}
+
+// open waits until the tenant's state is verified.
+func (p *Pool) open(ctx context.Context, tenant string) (stream.Namespace, error) {
+	for {
+		changed := p.store.Changed(tenant)
+		if epoch, open := p.store.Verified(tenant); open {
+			return stream.Namespace{Tenant: tenant, Epoch: epoch}, nil
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return stream.Namespace{}, ctx.Err()
+		}
+	}
+}
+
+// take waits for a slot and takes what else is free, up to a quarter of all, so that no tenant takes them all at once.
+func (p *Pool) take(ctx context.Context) (slots int, err error) {
+	select {
+	case p.slots <- struct{}{}:
+	case <-ctx.Done():
+		return 0, ctx.Err()
+	}
+	for slots = 1; slots < p.cfg.Concurrency/4; slots++ {
+		select {
+		case p.slots <- struct{}{}:
+		default:
+			return slots, nil
+		}
+	}
+	return slots, nil
+}
+
+func (p *Pool) give(slots int) {
+	for range slots {
+		<-p.slots
+	}
+}
+
+func (p *Pool) takeOver(ctx context.Context, n stream.Namespace, limit int) ([]stream.Entry, error) {
+	if err := p.stream.Tidy(ctx, n, forgetAfter); err != nil {
+		return nil, err
+	}
+	entries, err := p.stream.Claim(ctx, n, p.consumer, limit, p.cfg.TakeOver)
+	if len(entries) > 0 {
+		p.log.Info("items taken over from a worker that does not answer", zap.String("tenant", n.Tenant), zap.Int("items", len(entries)))
+	}
+	return entries, err
+}
+
+func (p *Pool) start(ctx context.Context, n stream.Namespace, entries []stream.Entry) {
+	for _, e := range entries {
+		p.items.Go(func() {
+			defer p.give(1)
+			p.run(ctx, n, e)
+		})
+	}
+}
+
+// pause waits for more, if there was nothing.
+func (p *Pool) pause(ctx context.Context, tenant string, got int, err error) {
+	wait := lookEvery
+	switch {
+	case err != nil && ctx.Err() == nil:
+		p.log.Warn("cannot take items, trying again", zap.String("tenant", tenant), zap.Error(err))
+		wait = failurePause
+	case got > 0:
+		return
+	}
+	t := time.NewTimer(wait)
+	defer t.Stop()
+	select {
+	case <-t.C:
+	case <-p.stream.Added(tenant):
+	case <-ctx.Done():
+	}
+}

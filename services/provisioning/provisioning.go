@@ -1,0 +1,132 @@
+// Package provisioning is the service that keeps the directory of agents and queues, and carries bulk changes into it
+// and into a downstream system. README.md has its commands, facts, keys, topics and subjects as tables.
+package provisioning
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"connectrpc.com/connect"
+	"go.uber.org/zap"
+
+	"github.com/busyhour/busyhour/api/gen/busyhour/provisioning/v1/provisioningv1connect"
+	"github.com/busyhour/busyhour/api/topics"
+	"github.com/busyhour/busyhour/pkg/boot"
+	"github.com/busyhour/busyhour/pkg/commit"
+	"github.com/busyhour/busyhour/pkg/edge"
+	"github.com/busyhour/busyhour/pkg/eventlog"
+	"github.com/busyhour/busyhour/pkg/rebuild"
+	"github.com/busyhour/busyhour/services/provisioning/internal/command"
+	"github.com/busyhour/busyhour/services/provisioning/internal/connector"
+	"github.com/busyhour/busyhour/services/provisioning/internal/flow"
+	"github.com/busyhour/busyhour/services/provisioning/internal/ingest"
+	"github.com/busyhour/busyhour/services/provisioning/internal/push"
+	"github.com/busyhour/busyhour/services/provisioning/internal/recovery"
+	"github.com/busyhour/busyhour/services/provisioning/internal/state"
+	"github.com/busyhour/busyhour/services/provisioning/internal/stream"
+	"github.com/busyhour/busyhour/services/provisioning/internal/sweep"
+	"github.com/busyhour/busyhour/services/provisioning/internal/work"
+)
+
+// Config of the service.
+type Config struct {
+	boot.Common
+	Downstream connector.Config `key:"downstream"`
+	Work       work.Config      `key:"work"`
+}
+
+// Service is one pod.
+type Service struct {
+	backends *boot.Backends
+	producer *eventlog.Producer
+	epochs   *eventlog.EpochLog
+	store    *commit.Store
+	flow     *flow.Flow
+	group    *eventlog.Group
+	parts    []boot.Part
+}
+
+// New makes a pod. It does nothing before Run.
+func New(_ context.Context, cfg Config, b *boot.Backends) (*Service, error) {
+	s := &Service{backends: b}
+	if err := s.connect(b); err != nil {
+		return nil, err
+	}
+	s.flow = flow.New(s.store, push.New(b.NATS, b.Log), s.producer, b.Registry)
+	items := stream.New(b.Redis, b.Tenants)
+	in := ingest.New(b.Tenants, s.flow, items, s.producer, b.Log, b.Registry)
+	downstream := connector.New(cfg.Downstream, b.Log, b.Registry)
+	var err error
+	if s.group, err = eventlog.NewGroup(b.Kafka, ingest.Group, []string{topics.Requests}, in.Handle); err != nil {
+		return nil, errors.Join(err, s.producer.Close())
+	}
+	rebuilt := rebuild.New(rebuild.Config{
+		Store: s.store, Source: recovery.Source(), Epochs: s.epochs, Kafka: b.Kafka, Producer: s.producer,
+		Pod: b.Pod, Logger: b.Log, Registry: b.Registry,
+	})
+	// Stopped from below: nothing new comes in, what is in hand ends, and the outbox is the last to rest.
+	s.parts = []boot.Part{
+		{Name: "epochs", Run: s.epochs.Run},
+		{Name: "store", Run: s.store.Run},
+		{Name: "recovery", Run: rebuilt.Run},
+		{Name: "workers", Run: work.New(cfg.Work, s.store, items, s.flow, downstream, b.Pod, b.Log, b.Registry).Run},
+		{Name: "sweep", Run: sweep.New(s.store, s.flow, in, b.Log, b.Registry).Run},
+		{Name: "requeue", Run: recovery.NewRequeue(s.store, s.flow, in, b.Kafka, b.Pod, b.Log, b.Registry).Run},
+		{Name: "requests", Run: s.group.Run},
+	}
+	return s, nil
+}
+
+// connect opens what stands on Kafka.
+func (s *Service) connect(b *boot.Backends) (err error) {
+	if s.producer, err = eventlog.NewProducer(b.Kafka); err != nil {
+		return err
+	}
+	if s.epochs, err = eventlog.OpenEpochLog(b.Kafka, topics.ProvisioningEpochs); err != nil {
+		return errors.Join(err, s.producer.Close())
+	}
+	s.store, err = commit.Open(commit.Config{
+		Redis: b.Redis, Service: state.Service, Tenants: b.Tenants, Log: s.producer, Epochs: s.epochs,
+		Logger: b.Log, Registry: b.Registry,
+	})
+	if err != nil {
+		return errors.Join(err, s.producer.Close())
+	}
+	return nil
+}
+
+// Mount adds DirectoryService and JobService.
+func (s *Service) Mount(e *edge.Server) {
+	options := append(edge.Options(s.backends.Log, s.backends.Registry, command.Detail), connect.WithReadMaxBytes(command.MaxMessage))
+	path, handler := provisioningv1connect.NewDirectoryServiceHandler(command.NewDirectory(s.flow), options...)
+	e.Mount(provisioningv1connect.DirectoryServiceName, path, handler)
+	path, handler = provisioningv1connect.NewJobServiceHandler(command.NewJob(s.flow), options...)
+	e.Mount(provisioningv1connect.JobServiceName, path, handler)
+}
+
+// Run works until ctx ends, then drains. It may be called once.
+func (s *Service) Run(ctx context.Context) error {
+	err := boot.RunParts(ctx, s.backends.Log, s.parts...)
+	if closed := s.producer.Close(); closed != nil {
+		s.backends.Log.Warn("close", zap.String("what", "Kafka producer"), zap.Error(closed))
+	}
+	return err
+}
+
+// Ready is nil when every tenant is verified and the consumer group has joined.
+func (s *Service) Ready() error {
+	var problems []error
+	for _, tenant := range s.store.Tenants() {
+		if _, open := s.store.Verified(tenant); !open {
+			problems = append(problems, fmt.Errorf("the state of tenant %s is not verified yet", tenant))
+		}
+	}
+	if !s.group.Joined() {
+		problems = append(problems, fmt.Errorf("not in the consumer group %s yet", ingest.Group))
+	}
+	return errors.Join(problems...)
+}
+
+// Main runs the service as a process of its own.
+func Main() { boot.Main(state.Service, boot.Service(state.Service, New)) }
