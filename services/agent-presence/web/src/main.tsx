@@ -21,11 +21,13 @@ desk.subscribe(() => {
   const { session, held } = desk.get();
   feed.follow(session && held.known ? session.tenant : "");
 });
-document.addEventListener("visibilitychange", () => {
+const look = () => {
   const looked = document.visibilityState === "visible";
   feed.looked(looked);
   if (looked) desk.hurry();
-});
+};
+document.addEventListener("visibilitychange", look);
+look();
 addEventListener("online", () => desk.hurry());
 // Browsers let a page sound only after a click or a key.
 const unlock = () => preferences.get().sound && ringer.unlock();

@@ -127,7 +127,7 @@ describe("the log-in", () => {
     const requestId = socket().sent[0]!["requestId"];
     socket().tell({ refused: { requestId, message: "no agent nobody", refusal: { reason: "AGENT_UNKNOWN", help: "Ask." } } });
     socket().end(4501);
-    expect(desk.get()).toMatchObject({ session: undefined, logInRefused: { reason: "AGENT_UNKNOWN", help: "Ask." } });
+    expect(desk.get()).toMatchObject({ session: undefined, logInRefused: { reason: "AGENT_UNKNOWN", help: "Ask.", agentId: "nobody" } });
     expect(items.size).toBe(0);
   });
 
@@ -263,7 +263,19 @@ describe("a command", () => {
     expect(socket().sent.filter((f) => "act" in f)).toHaveLength(1);
     expect(desk.get().pending.get("card:c-1")).toBe("ACTION_ACCEPT");
     socket().tell({ done: { requestId: socket().last("act")!["requestId"] } });
+    expect(desk.get().pending.size).toBe(1); // the push is just behind
+    socket().tell({ workloadChanged: { previous: at(5, 1), revision: at(5, 2), changed: [offer(2)] } });
     expect(desk.get().pending.size).toBe(0);
+  });
+
+  test("that changes nothing is over soon after its answer", () => {
+    const { desk, socket, enter } = setUp();
+    enter();
+    desk.setStatus("STATUS_AVAILABLE", "");
+    socket().tell({ done: { requestId: socket().last("setStatus")!["requestId"] } });
+    vi.advanceTimersByTime(400);
+    expect(desk.get().pending.size).toBe(0);
+    expect(desk.get().refusals.size).toBe(0);
   });
 
   test("does not hold up the next when a push overtakes its answer", () => {
@@ -297,7 +309,7 @@ describe("a command", () => {
     const requestId = socket().last("act")!["requestId"];
     socket().tell({ workloadChanged: { previous: at(5, 1), revision: at(5, 2), removed: ["c-1"] } });
     socket().tell({ refused: { requestId, message: "The offer is over", refusal: { help: "Wait for the next" } } });
-    expect(told.map((n) => n.text)).toContain("The offer is over. Wait for the next");
+    expect(told.map((n) => n.text)).toContain("The offer is over. Wait for the next.");
   });
 
   test("that is not answered is not left hanging", () => {

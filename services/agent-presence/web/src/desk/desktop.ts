@@ -21,6 +21,7 @@ import { news, type News } from "./news";
 import { same } from "./revision";
 import { forget, recall, remember, type Session, type Store } from "./session";
 import { holdsScreen } from "./tab";
+import { sentence } from "./words";
 
 // Where on the page a command was given and its refusal is shown: "status", or "card:" and the contact's id.
 export type Place = string;
@@ -34,6 +35,10 @@ export interface Notice {
   readonly reason: string;
 }
 
+export interface LogInRefusal extends Notice {
+  readonly agentId: string;
+}
+
 export interface View {
   // undefined: nobody is logged in.
   readonly session: Session | undefined;
@@ -45,13 +50,13 @@ export interface View {
   readonly pending: ReadonlyMap<Place, Action | Status>;
   readonly refusals: ReadonlyMap<Place, Notice>;
   // Why the last log-in was refused.
-  readonly logInRefused: Notice | undefined;
+  readonly logInRefused: LogInRefusal | undefined;
 }
 
 interface Command {
   readonly place: Place;
   readonly what: Action | Status;
-  readonly timer: ReturnType<typeof setTimeout>;
+  timer: ReturnType<typeof setTimeout>; // gives it up, or, once answered, ends it
   // What the screen shows has moved on: the answer, still to come, is not waited for.
   seen: boolean;
 }
@@ -63,6 +68,8 @@ export interface DesktopConfig extends LinkConfig {
 
 // An answer that takes longer will not be waited for.
 const patience = 10_000;
+// The answer may come just before the push that shows what it did: the button stays pressed until then, or this long.
+const settling = 400;
 // A server that refuses a log-in or takes a log-out closes the socket; one that does not is not waited for.
 const farewellTime = 2_000;
 
@@ -186,7 +193,8 @@ export class Desktop {
 
   // Back to the log-in form, with the reason.
   #turnedAway(why: string): void {
-    const refused = this.#view.logInRefused ?? { message: why || "The log-in was refused", help: "", reason: "" };
+    const agentId = this.#view.session?.agentId ?? "";
+    const refused = this.#view.logInRefused ?? { message: why, help: "", reason: "", agentId };
     this.#left();
     this.#show({ logInRefused: refused });
   }
@@ -229,7 +237,7 @@ export class Desktop {
     } else if (f.verification) {
       this.#hold(takeVerification(held, f.verification.verified));
     } else if (f.done) {
-      this.#answered(f.done.requestId);
+      this.#done(f.done.requestId);
     } else if (f.refused) {
       this.#refused(f.refused);
     } else if (f.going) {
@@ -297,6 +305,13 @@ export class Desktop {
     this.#send(frame, requestId);
   }
 
+  #done(requestId: string): void {
+    const command = this.#commands.get(requestId);
+    if (!command || command.seen) return void this.#answered(requestId);
+    clearTimeout(command.timer);
+    command.timer = setTimeout(() => this.#answered(requestId), settling);
+  }
+
   #answered(requestId: string): Command | undefined {
     const command = this.#commands.get(requestId);
     if (!command) return undefined;
@@ -321,14 +336,15 @@ export class Desktop {
     const command = this.#answered(r.requestId);
     if (!command) return;
     if (command.place === statusPlace || cardAt(this.#view.held, command.place)) this.#notice(command.place, notice);
-    else this.#tell({ text: `${notice.message}. ${notice.help}`, urgent: false, note: { stays: true } });
+    else this.#tell({ text: `${sentence(notice.message)} ${sentence(notice.help)}`.trim(), urgent: false, note: { stays: true } });
   }
 
   // The close code that follows tells whether to try again; without one the answer is no.
   #refusedLogIn(notice: Notice): void {
-    this.#show({ logInRefused: notice });
+    const refused = { ...notice, agentId: this.#view.session?.agentId ?? "" };
+    this.#show({ logInRefused: refused });
     setTimeout(() => {
-      if (this.#view.logInRefused === notice && this.#view.link.is === "open") this.#link.end(own.refused, notice.message);
+      if (this.#view.logInRefused === refused && this.#view.link.is === "open") this.#link.end(own.refused, notice.message);
     }, farewellTime);
   }
 

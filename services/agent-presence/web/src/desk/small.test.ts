@@ -7,6 +7,7 @@ import { backoff } from "./backoff";
 import { ServerClock } from "./clock";
 import { comesBack, inWords } from "./closing";
 import { forget, recall, remember } from "./session";
+import { sentence } from "./words";
 
 describe("the server's clock", () => {
   test("follows the frame that travelled least", () => {
@@ -71,4 +72,8 @@ test("activity is the most binding of several cards", () => {
   expect(activity(cards("OFFERED"))).toBe("offered a contact");
   expect(activity(cards("OFFERED", "WRAP_UP"))).toBe("wrapping up");
   expect(activity(cards("WRAP_UP", "HELD", "CONNECTED"))).toBe("on a call");
+});
+
+test("fragments become sentences", () => {
+  expect(["", "try again", "ändern", "Really?", "Done."].map(sentence)).toEqual(["", "Try again.", "Ändern.", "Really?", "Done."]);
 });

@@ -45,3 +45,10 @@ export function standing(p: Presence): string {
   if (p.status !== "STATUS_BREAK") return statusWord[p.status].toLowerCase();
   return p.reason ? `on a break (${p.reason})` : "on a break";
 }
+
+// Servers speak in fragments ("there is no agent ann"); people are shown sentences.
+export function sentence(s: string): string {
+  if (!s) return "";
+  const text = s.charAt(0).toUpperCase() + s.slice(1);
+  return /[.!?]$/.test(text) ? text : `${text}.`;
+}

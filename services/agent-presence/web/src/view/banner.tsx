@@ -1,6 +1,7 @@
 import type { ComponentChildren } from "preact";
 import { useEffect, useState } from "preact/hooks";
 import type { View } from "../desk/desktop";
+import { sentence } from "../desk/words";
 import { Button } from "./button";
 import { useDesk, useParts } from "./hooks";
 
@@ -48,7 +49,7 @@ export function Banner() {
 
 function kept(view: View): string {
   const { held, logInRefused } = view;
-  if (logInRefused) return `${logInRefused.message}. ${logInRefused.help}`;
+  if (logInRefused) return `${sentence(logInRefused.message)} ${sentence(logInRefused.help)}`;
   if (!held.known) return "";
   return held.cards.length > 0 ? "Your cards are kept; commands wait." : "Your status is kept; commands wait.";
 }
@@ -65,7 +66,7 @@ function Bar({ mood, title, text, children }: Props) {
     <div class={`banner is-${mood}`} role="status">
       <span class="banner-mark" aria-hidden="true" />
       <p>
-        <strong>{title}.</strong> {text}
+        <strong>{sentence(title)}</strong> {text}
       </p>
       {children}
     </div>

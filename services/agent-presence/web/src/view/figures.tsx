@@ -134,7 +134,7 @@ function Queue({ queue: q, mine, waiting }: { queue: QueueFigures; mine: boolean
             <span>service level</span>
             <b>
               {share !== undefined && service.level !== "good" && <LevelMark level={service.level} />}
-              {share === undefined ? service.word : percent(share)}
+              {share === undefined ? "–" : percent(share)}
             </b>
           </p>
           <meter min={0} max={1} low={0.6} high={0.8} optimum={1} value={share ?? 0} aria-label={`service level, ${service.word}`} />

@@ -1,4 +1,5 @@
-import { useState } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
+import { sentence } from "../desk/words";
 import { Button } from "./button";
 import { useDesk, useParts } from "./hooks";
 import { Logo } from "./icons";
@@ -11,7 +12,9 @@ export function LogInPage() {
   const { logInRefused } = useDesk();
   const asked = new URLSearchParams(location.search);
   const [tenant, setTenant] = useState(asked.get("tenant") ?? preferences.get().tenant);
-  const [agentId, setAgentId] = useState(asked.get("agent") ?? "");
+  const [agentId, setAgentId] = useState(logInRefused?.agentId ?? asked.get("agent") ?? "");
+  const form = useRef<HTMLFormElement>(null);
+  useEffect(() => form.current?.querySelector<HTMLInputElement>(tenant ? "[name=agent]" : "[name=tenant]")?.focus(), []);
   const submit = (e: Event) => {
     e.preventDefault();
     preferences.set({ tenant });
@@ -19,7 +22,7 @@ export function LogInPage() {
   };
   return (
     <main class="gate">
-      <form class="gate-box" onSubmit={submit} aria-labelledby="gate-title">
+      <form class="gate-box" ref={form} onSubmit={submit} aria-labelledby="gate-title">
         <div class="brand">
           <Logo />
           <h1>Busyhour</h1>
@@ -28,7 +31,7 @@ export function LogInPage() {
         {logInRefused && (
           <p class="refusal" role="alert">
             <span>
-              <strong>{logInRefused.message}.</strong> {logInRefused.help}
+              <strong>{sentence(logInRefused.message)}</strong> {sentence(logInRefused.help)}
             </span>
           </p>
         )}
@@ -58,7 +61,6 @@ export function LogInPage() {
             autocomplete="username"
             autocapitalize="none"
             spellcheck={false}
-            autofocus
             onInput={(e) => setAgentId(e.currentTarget.value)}
           />
         </label>
@@ -88,7 +90,7 @@ export function EnteringPage() {
         </p>
         {link.is === "waiting" && (
           <p class="hint">
-            {logInRefused ? `${logInRefused.message}. ${logInRefused.help}` : `${link.why}.`} Trying again, attempt {link.attempt + 1}.
+            {sentence(logInRefused?.message ?? link.why)} Trying again, attempt {link.attempt + 1}.
           </p>
         )}
         <Button onPress={() => desk.logOut()}>Cancel</Button>

@@ -1,4 +1,5 @@
 import type { Notice } from "../desk/desktop";
+import { sentence } from "../desk/words";
 import { Button } from "./button";
 import { Glyph } from "./icons";
 
@@ -9,7 +10,7 @@ export function Refusal({ notice, onDismiss }: { notice: Notice | undefined; onD
     <div class="refusal" role="alert">
       <Glyph name="info" />
       <p>
-        <strong>{sentence(notice.message)}</strong> {notice.help && sentence(notice.help)}
+        <strong>{sentence(notice.message)}</strong> {sentence(notice.help)}
         {notice.reason && <code>{notice.reason}</code>}
       </p>
       <Button kind="quiet" icon="cross" onPress={onDismiss}>
@@ -17,9 +18,4 @@ export function Refusal({ notice, onDismiss }: { notice: Notice | undefined; onD
       </Button>
     </div>
   );
-}
-
-function sentence(s: string): string {
-  const text = s.charAt(0).toUpperCase() + s.slice(1);
-  return /[.!?]$/.test(text) ? text : `${text}.`;
 }

@@ -25,9 +25,14 @@ export function StatusBar() {
   const view = useDesk();
   const { presence, cards } = view.held;
   const [choosing, choose] = useState(false);
+  const choicesRef = useRef<HTMLDivElement>(null);
+  const close = () => {
+    choose(false);
+    choicesRef.current?.querySelector<HTMLElement>("[aria-expanded]")?.focus(); // not to the page, with the form gone
+  };
   const asked = view.pending.get(statusPlace);
   const set = (status: Status, reason = "") => {
-    choose(false);
+    if (choosing) close();
     desk.setStatus(status, reason);
   };
   return (
@@ -45,10 +50,11 @@ export function StatusBar() {
           <p class="status-since">
             for <Since at={presence.since} />
             {activity(cards) && <span> · {activity(cards)}</span>}
+            {presence.connection === "CONNECTION_GRACE" && <span> · nothing is offered until your screen is confirmed</span>}
           </p>
         </div>
       </div>
-      <div class="status-choices" role="group" aria-label="Set your status">
+      <div class="status-choices" ref={choicesRef} role="group" aria-label="Set your status">
         {choices.map((s) => (
           <Button
             key={s}
@@ -63,7 +69,7 @@ export function StatusBar() {
           </Button>
         ))}
       </div>
-      {choosing && <Reasons take={(reason) => set("STATUS_BREAK", reason)} cancel={() => choose(false)} />}
+      {choosing && <Reasons take={(reason) => set("STATUS_BREAK", reason)} cancel={close} />}
       <Refusal notice={view.refusals.get(statusPlace)} onDismiss={() => desk.dismiss(statusPlace)} />
     </section>
   );
