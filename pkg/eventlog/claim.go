@@ -204,15 +204,15 @@ func (c *claim) awaited() bool {
 	return c.water.undone > len(c.failed)
 }
 
-// lag is how many records, and how long, this partition is behind.
+// lag is how many records this partition is behind, and how old the oldest is that is in hand.
 func (c *claim) lag(now time.Time) (records int64, age time.Duration) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.water.length() == 0 {
-		return max(0, c.end()-c.water.mark), 0
+	if c.water.mark < 0 {
+		return 0, 0 // nothing was read yet
 	}
-	if oldest := c.inHand[c.water.window[0].offset]; oldest != nil {
-		age = max(0, now.Sub(oldest.message.Time))
+	if c.water.length() > 0 {
+		age = max(0, now.Sub(c.inHand[c.water.mark].message.Time))
 	}
 	return max(0, c.end()-c.water.mark), age
 }

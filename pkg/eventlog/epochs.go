@@ -19,9 +19,9 @@ const (
 	epochLimit = 1 << 21 / 10 * 9
 	// takeTries is how often Take appends again because somebody else got the number first.
 	takeTries = 16
-	// tailWait is how long the tail lets the broker wait for a record. It holds up nobody: the tail has a connection of
-	// its own.
-	tailWait = 500 * time.Millisecond
+	// tailWait is how long the tail lets the broker wait for a record. It holds up nobody but the end of Run: the tail has
+	// a connection of its own.
+	tailWait = 250 * time.Millisecond
 )
 
 // EpochLog is a one-partition topic that numbers the reigns of verified state. An epoch is taken by appending to it: its

@@ -130,6 +130,7 @@ func (m member) ConsumeClaim(session sarama.ConsumerGroupSession, from sarama.Co
 		end:     from.HighWaterMarkOffset,
 		wake:    make(chan struct{}, 1),
 		inHand:  map[int64]*inHand{},
+		water:   watermark{mark: from.InitialOffset()},
 	}
 	// What is in hand may still finish when the session has ended: its context ends with the claim.
 	handling, cancel := context.WithCancel(context.WithoutCancel(session.Context()))

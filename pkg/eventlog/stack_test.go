@@ -21,3 +21,5 @@ func stackConfig(t testing.TB) eventlog.Config {
 	}
 	return eventlog.Config{Brokers: strings.Split(brokers, ","), ClientID: "test"}
 }
+
+func BenchmarkOnKafka(b *testing.B) { benchmarks(b, stackConfig(b)) }

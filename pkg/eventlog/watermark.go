@@ -7,9 +7,9 @@ import (
 
 // watermark says up to where a partition is done. Records are handed out in the order of their offsets and finish in
 // any; the mark is the offset below which all are done, so what stands at or behind it is read again after a restart.
-// The zero value is ready. It belongs to one goroutine at a time.
+// It belongs to one goroutine at a time.
 type watermark struct {
-	mark   int64
+	mark   int64    // before the first record: where the partition was taken up, negative if that is not known
 	window []handed // offsets rise; the first, if there is one, is not done
 	undone int
 }
@@ -40,12 +40,13 @@ func (w *watermark) finish(offset int64) (moved bool) {
 	if i > 0 {
 		return false
 	}
-	n := 0
-	for n < len(w.window) && w.window[n].done {
-		w.mark = w.window[n].offset + 1
-		n++
+	for len(w.window) > 0 && w.window[0].done {
+		w.mark = w.window[0].offset + 1
+		w.window = w.window[1:]
 	}
-	w.window = w.window[n:]
+	if len(w.window) > 0 {
+		w.mark = w.window[0].offset // over the gap before it
+	}
 	return true
 }
 
