@@ -43,13 +43,12 @@ func newCall() *cobra.Command {
 
 // call places it and tells what becomes of it. Ctrl-C hangs up.
 func call(ctx context.Context, w io.Writer, at simulate.Targets, tenant string, plan simulate.Plan) error {
-	id := strings.ToLower(fmt.Sprintf("%08x", rand.Uint32()))
-	plan.Call = "call-" + id
+	plan.Call = simulate.NewCallID()
 	refused := make(chan error, 1)
 	sw := simulate.NewSwitch(simulate.SwitchConfig{
 		Saw: func(c *simulate.Call, s simulate.Status) { tell(w, c, s) },
 		Stream: simulate.StreamConfig{
-			Tenant: tenant, Switch: "cli-" + id, URLs: at.Routing,
+			Tenant: tenant, Switch: "cli-" + plan.Call, URLs: at.Routing,
 			Refused: func(s simulate.Sent, r *routingv1.SignalRefused) {
 				if s.Signal.Kind == routingv1.SignalKind_SIGNAL_KIND_OFFERED {
 					refused <- errors.New("the call was refused: " + r.Message)

@@ -22,6 +22,6 @@ func newRoot() *cobra.Command {
 		SilenceUsage:  true,
 	}
 	root.CompletionOptions.DisableDefaultCmd = true
-	root.AddCommand(newBench(), newCall(), newSimulate(), newTopics())
+	root.AddCommand(newBench(), newCall(), newConfig(), newSimulate(), newTopics(), newUp())
 	return root
 }

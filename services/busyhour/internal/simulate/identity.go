@@ -16,6 +16,9 @@ func ContactID(tenant, switchID, callID string) string {
 	return "c-" + strings.ToLower(base32.StdEncoding.EncodeToString(sum[:]))[:26]
 }
 
+// NewCallID is one that no other call has.
+func NewCallID() string { return "call-" + newID() }
+
 // newID is random, for things that must differ between two runs.
 func newID() string {
 	var b [8]byte

@@ -17,13 +17,18 @@ type People struct {
 	Tenant string
 	Queues []*provisioningv1.Queue
 	Agents []*provisioningv1.Agent
+	// Keep leaves what is there already as it is.
+	Keep bool
 }
 
-// Ensure brings the directory to what it should be, and returns how many agents it had to write. Agents go as one bulk
-// job per 10,000, in which they become known together.
+// fewAgents are made one by one.
+const fewAgents = 50
+
+// Ensure brings the directory to what it should be, and returns how many agents it had to write. Many agents go as a
+// bulk job.
 func (c *Clients) Ensure(ctx context.Context, p People) (written int, err error) {
 	for _, q := range p.Queues {
-		if err := c.ensureQueue(ctx, p.Tenant, q); err != nil {
+		if err := c.ensureQueue(ctx, p.Tenant, q, p.Keep); err != nil {
 			return 0, fmt.Errorf("queue %s of tenant %s: %w", q.Id, p.Tenant, err)
 		}
 	}
@@ -33,19 +38,36 @@ func (c *Clients) Ensure(ctx context.Context, p People) (written int, err error)
 	}
 	var items []*provisioningv1.Item
 	for _, a := range p.Agents {
-		if !proto.Equal(known[a.Id], a) {
-			items = append(items, &provisioningv1.Item{Kind: provisioningv1.Item_KIND_UPSERT_AGENT, Agent: a})
+		is, ok := known[a.Id]
+		if ok && p.Keep || proto.Equal(is, a) {
+			continue
 		}
+		if !ok && len(p.Agents) <= fewAgents {
+			if err := c.createAgent(ctx, p.Tenant, a); err != nil {
+				return written, fmt.Errorf("agent %s of tenant %s: %w", a.Id, p.Tenant, err)
+			}
+			written++
+			continue
+		}
+		items = append(items, &provisioningv1.Item{Kind: provisioningv1.Item_KIND_UPSERT_AGENT, Agent: a})
 	}
 	for from := 0; from < len(items); from += 10_000 {
 		if err := c.runJob(ctx, p.Tenant, items[from:min(from+10_000, len(items))]); err != nil {
-			return 0, err
+			return written, err
 		}
 	}
-	return len(items), nil
+	return written + len(items), nil
 }
 
-func (c *Clients) ensureQueue(ctx context.Context, tenant string, q *provisioningv1.Queue) error {
+func (c *Clients) createAgent(ctx context.Context, tenant string, a *provisioningv1.Agent) error {
+	_, err := ask(ctx, c.Directory, provisioningv1connect.DirectoryServiceClient.CreateAgent, &provisioningv1.CreateAgentRequest{Tenant: tenant, Agent: a})
+	if connect.CodeOf(err) == connect.CodeAlreadyExists {
+		return nil // somebody was first
+	}
+	return err
+}
+
+func (c *Clients) ensureQueue(ctx context.Context, tenant string, q *provisioningv1.Queue, keep bool) error {
 	got, err := ask(ctx, c.Directory, provisioningv1connect.DirectoryServiceClient.GetQueue, &provisioningv1.GetQueueRequest{Tenant: tenant, Id: q.Id})
 	switch {
 	case connect.CodeOf(err) == connect.CodeNotFound:
@@ -56,7 +78,7 @@ func (c *Clients) ensureQueue(ctx context.Context, tenant string, q *provisionin
 		return err
 	case err != nil:
 		return err
-	case proto.Equal(got.Queue, q):
+	case keep || proto.Equal(got.Queue, q):
 		return nil
 	}
 	_, err = ask(ctx, c.Directory, provisioningv1connect.DirectoryServiceClient.UpdateQueue, &provisioningv1.UpdateQueueRequest{Tenant: tenant, Queue: q})

@@ -13,6 +13,7 @@ import (
 
 	"github.com/busyhour/busyhour/api/gen/busyhour/presence/v1/presencev1connect"
 	"github.com/busyhour/busyhour/api/gen/busyhour/provisioning/v1/provisioningv1connect"
+	routingv1 "github.com/busyhour/busyhour/api/gen/busyhour/routing/v1"
 	"github.com/busyhour/busyhour/api/gen/busyhour/routing/v1/routingv1connect"
 )
 
@@ -73,6 +74,20 @@ func (t Targets) Dial() *Clients {
 
 // Close closes what is idle.
 func (c *Clients) Close() { c.http.CloseIdleConnections() }
+
+// Live contacts of a tenant.
+func (c *Clients) Live(ctx context.Context, tenant string) (all []*routingv1.Contact, err error) {
+	for token := ""; ; {
+		page, err := ask(ctx, c.Routing, routingv1connect.RoutingServiceClient.ListContacts, &routingv1.ListContactsRequest{Tenant: tenant, PageSize: 500, PageToken: token})
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, page.Contacts...)
+		if token = page.NextPageToken; token == "" {
+			return all, nil
+		}
+	}
+}
 
 // newHTTP2 speaks HTTP/2 only: over TLS to https addresses, in the clear to http ones. A connection that does not
 // answer a ping for 5 s is given up.

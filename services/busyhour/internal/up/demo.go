@@ -1,0 +1,134 @@
+package up
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"net/http"
+	"strings"
+	"time"
+
+	routingv1 "github.com/busyhour/busyhour/api/gen/busyhour/routing/v1"
+	"github.com/busyhour/busyhour/pkg/edge"
+	"github.com/busyhour/busyhour/services/busyhour/internal/simulate"
+)
+
+const (
+	demoSwitch  = "demo-switch"
+	demoTalk    = time.Minute
+	startLimit  = time.Minute
+	callsInHand = 100 // a demo, not a load
+)
+
+// demo is what makes an empty system worth opening: people in the directory, and a switch that places a call when it is
+// asked to. It uses the public APIs, as anybody could.
+type demo struct {
+	cfg     Config
+	url     string
+	began   time.Time
+	targets simulate.Targets
+	calls   *simulate.Switch
+}
+
+func newDemo(url string, cfg Config, began time.Time) *demo {
+	at := simulate.At(url)
+	return &demo{cfg: cfg, url: url, began: began, targets: at, calls: simulate.NewSwitch(simulate.SwitchConfig{
+		Adopt:  true, // calls outlive this process, their switch should too
+		Stream: simulate.StreamConfig{Tenant: Tenant, Switch: demoSwitch, URLs: at.Routing},
+	})}
+}
+
+// mount adds the way to place a call from a page or with curl.
+func (d *demo) mount(e *edge.Server) {
+	var protect http.CrossOriginProtection
+	e.Handle("POST /demo/calls", protect.Handler(http.HandlerFunc(d.place)))
+}
+
+// run makes the people known, says what there is to see, and keeps the switch connected until ctx ends.
+func (d *demo) run(ctx context.Context, ready func(context.Context) error) error {
+	starting, cancel := context.WithTimeout(ctx, startLimit)
+	defer cancel()
+	if err := d.start(starting, ready); err != nil {
+		if ctx.Err() != nil {
+			return nil
+		}
+		return err
+	}
+	d.banner()
+	return d.calls.Run(ctx)
+}
+
+func (d *demo) start(ctx context.Context, ready func(context.Context) error) error {
+	if err := ready(ctx); err != nil {
+		return err
+	}
+	clients := d.targets.Dial()
+	defer clients.Close()
+	if _, err := clients.Ensure(ctx, people()); err != nil {
+		return fmt.Errorf("make the demo's people known: %w", err)
+	}
+	live, err := clients.Live(ctx, Tenant)
+	if err != nil {
+		return fmt.Errorf("look for the calls of last time: %w", err)
+	}
+	for _, c := range live {
+		if c.SwitchId == demoSwitch {
+			d.calls.Resume(c, demoTalk)
+		}
+	}
+	return nil
+}
+
+// place answers POST /demo/calls?queue=support&from=%2B15550100.
+func (d *demo) place(w http.ResponseWriter, r *http.Request) {
+	if live, _ := d.calls.Calls(); len(live) >= callsInHand {
+		http.Error(w, "the demo switch has 100 calls already; busyhour simulate places more", http.StatusTooManyRequests)
+		return
+	}
+	queue, from := r.FormValue("queue"), r.FormValue("from")
+	if queue == "" {
+		queue = "support"
+	}
+	if from == "" {
+		from = "+15550100"
+	}
+	c := d.calls.Place(time.Now(), simulate.Plan{
+		Call: simulate.NewCallID(), Talk: demoTalk,
+		Offer: &routingv1.CallOffered{QueueId: queue, From: from, To: "+18005550100", Attributes: map[string]string{"customer": "Ada Lovelace"}},
+	})
+	w.WriteHeader(http.StatusAccepted)
+	fmt.Fprintf(w, "a call from %s in queue %s: contact %s\n", from, queue, c.Contact)
+}
+
+func (d *demo) banner() {
+	fmt.Fprintf(d.cfg.Out, `
+Busyhour is up, %.1f s after its start: everything in one process, on embedded Kafka, Redis and NATS. For development.
+
+  open              %[2]s  log in as ann (or bob, carla, dmitri …) and go available
+  place a call      %[3]s call --queue support%[4]s
+  or with curl      curl -X POST '%[2]s/demo/calls?queue=support'
+  a busy hour       %[3]s simulate --bhcc 20000 --agents 150 --minutes 1%[4]s
+  ask the API       curl -H 'content-type: application/json' -d '{"tenant":"demo"}' %[2]s/busyhour.routing.v1.RoutingService/GetQueueFigures
+  metrics           %[2]s/ops/call-routing/metrics (agent-presence, provisioning)
+  the log           %[5]s  the next start brings the state back from it
+
+Ctrl-C ends it.
+`, time.Since(d.began).Seconds(), d.url, d.cfg.Self, d.urlFlag(), d.cfg.Data)
+	if !d.loopback() {
+		fmt.Fprintf(d.cfg.Out, "\nWARNING: %s is open to the network, and nobody is asked for a password.\n", d.cfg.Listen)
+	}
+}
+
+// urlFlag is what the other commands need to find us, if anything.
+func (d *demo) urlFlag() string {
+	if strings.HasSuffix(d.url, "127.0.0.1:8080") {
+		return ""
+	}
+	return " --url " + d.url
+}
+
+func (d *demo) loopback() bool {
+	host, _, err := net.SplitHostPort(d.cfg.Listen)
+	ip := net.ParseIP(host)
+	return err == nil && (host == "localhost" || ip != nil && ip.IsLoopback())
+}
