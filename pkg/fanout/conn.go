@@ -46,7 +46,7 @@ func Dial(cfg Config) (*Conn, error) {
 	if c.log == nil {
 		c.log = zap.NewNop()
 	}
-	c.metrics = newMetrics(cfg, c)
+	c.metrics = newMetrics(cfg)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	conn, err := nats.Connect(cmp.Or(cfg.URL, nats.DefaultURL),
@@ -68,6 +68,7 @@ func Dial(cfg Config) (*Conn, error) {
 		return nil, fmt.Errorf("connect to NATS at %s: %w", cfg.URL, err)
 	}
 	c.nats, c.late = conn, !conn.IsConnected()
+	c.metrics.register(c)
 	if c.late {
 		c.log.Warn("NATS does not answer yet", zap.String("url", cfg.URL), zap.Error(conn.LastError()))
 	}
