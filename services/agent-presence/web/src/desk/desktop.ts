@@ -267,7 +267,7 @@ export class Desktop {
   }
 
   #behind(): void {
-    this.#link.fail(own.behind, "This server is behind what this screen has already seen");
+    this.#link.fail(own.behind, "This server is behind what this screen has seen: if its data was reset, log out and in again");
   }
 
   // The one place where what is held changes.

@@ -35,7 +35,7 @@ export function Banner() {
       );
     case "ended":
       return (
-        <Bar mood="late" title={link.why} text="It will not come back by itself.">
+        <Bar mood="late" still title={link.why} text="It will not come back by itself.">
           <Button kind="primary" onPress={() => desk.again()}>
             Log in here again
           </Button>
@@ -56,15 +56,17 @@ function kept(view: View): string {
 
 interface Props {
   readonly mood: "wait" | "watch" | "late";
+  // Nothing is under way.
+  readonly still?: boolean;
   readonly title: string;
   readonly text: string;
   readonly children?: ComponentChildren;
 }
 
-function Bar({ mood, title, text, children }: Props) {
+function Bar({ mood, still, title, text, children }: Props) {
   return (
     <div class={`banner is-${mood}`} role="status">
-      <span class="banner-mark" aria-hidden="true" />
+      <span class={still ? "banner-mark is-still" : "banner-mark"} aria-hidden="true" />
       <p>
         <strong>{sentence(title)}</strong> {text}
       </p>
