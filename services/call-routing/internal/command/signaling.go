@@ -153,10 +153,12 @@ func (s *session) write(ctx context.Context, st *stream, ended <-chan struct{}) 
 		case <-settle:
 			return edge.ErrDraining()
 		}
-		if err != nil {
+		switch {
+		case err != nil:
 			return err
-		}
-		if settle != nil && s.settled() {
+		case s.ctx.Err() != nil:
+			return ends(s.ctx)
+		case settle != nil && s.settled():
 			return nil
 		}
 	}
