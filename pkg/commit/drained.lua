@@ -11,4 +11,4 @@ for i = 2, #KEYS do
 	end
 	if not head then redis.call('ZREM', KEYS[1], name) end
 end
-return #KEYS - 1
+return { #KEYS - 1 }
