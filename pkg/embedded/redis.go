@@ -2,6 +2,8 @@ package embedded
 
 import (
 	"fmt"
+	"sync"
+	"time"
 
 	"github.com/alicebob/miniredis/v2"
 )
@@ -12,16 +14,38 @@ type Redis struct {
 	Addr string
 
 	server *miniredis.Miniredis
+	closed chan struct{}
+	close  sync.Once
 }
+
+// tick is how finely TTLs run down.
+const tick = 250 * time.Millisecond
 
 // StartRedis starts a server on a free loopback port.
 func StartRedis() (*Redis, error) {
 	server := miniredis.NewMiniRedis()
-	server.ClockTTL(true) // else a TTL never runs down
 	if err := server.Start(); err != nil {
 		return nil, fmt.Errorf("start embedded Redis: %w", err)
 	}
-	return &Redis{Addr: server.Addr(), server: server}, nil
+	r := &Redis{Addr: server.Addr(), server: server, closed: make(chan struct{})}
+	go r.age(time.Now())
+	return r, nil
+}
+
+// age makes TTLs run down until Close. miniredis would do it by itself (ClockTTL), but by sorting all keys at every
+// command, also of those within a script: 2 ms a command with 10,000 keys.
+func (r *Redis) age(last time.Time) {
+	t := time.NewTicker(tick)
+	defer t.Stop()
+	for {
+		select {
+		case <-r.closed:
+			return
+		case now := <-t.C:
+			r.server.FastForward(now.Sub(last))
+			last = now
+		}
+	}
 }
 
 // Flush removes everything, as FLUSHALL does.
@@ -40,4 +64,7 @@ func (r *Redis) Start() error {
 }
 
 // Close stops the server for good.
-func (r *Redis) Close() { r.server.Close() }
+func (r *Redis) Close() {
+	r.close.Do(func() { close(r.closed) })
+	r.server.Close()
+}
