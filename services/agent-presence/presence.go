@@ -52,6 +52,7 @@ type DesktopConfig struct {
 	Origins   []string      `key:"origins" doc:"Hosts from whose pages browsers may connect, such as desk.example.com or *.example.com; the own host always may."`
 	Heartbeat time.Duration `key:"heartbeat" default:"5s" doc:"How often a screen gets a heartbeat."`
 	Silence   time.Duration `key:"silence" default:"15s" doc:"How long a screen may say nothing before its socket is closed."`
+	LogIn     time.Duration `key:"log-in" default:"10s" doc:"How long a new socket may wait with its LogIn."`
 	DrainOver time.Duration `key:"drain-over" default:"5s" doc:"How long at most the screens take to leave a process that stops; below grace."`
 }
 
@@ -76,6 +77,7 @@ func (c *Config) Validate() error {
 	want(c.Agents.Grace > 0, "agents.grace: %s is no time to wait", c.Agents.Grace)
 	want(c.Desktop.Heartbeat > 0, "desktop.heartbeat: %s is no interval", c.Desktop.Heartbeat)
 	want(c.Desktop.Silence >= 2*c.Desktop.Heartbeat, "desktop.silence: %s is less than two heartbeats of %s", c.Desktop.Silence, c.Desktop.Heartbeat)
+	want(c.Desktop.LogIn > 0, "desktop.log-in: %s is no time to wait", c.Desktop.LogIn)
 	want(c.Desktop.DrainOver < c.Common.Grace, "desktop.drain-over: %s is not below grace, %s", c.Desktop.DrainOver, c.Common.Grace)
 	want(len(c.Routing.URLs) > 0, "routing.urls: name where call-routing is; agents' actions go there")
 	for _, u := range append(append([]string{}, c.Routing.URLs...), c.Provisioning.URLs...) {
@@ -135,7 +137,7 @@ func (s *Service) build(pod string) (err error) {
 	s.service = command.NewService(s.store, f, command.NewWatch(s.store, b.NATS, b.Log))
 	if s.desktop, err = desktop.New(desktop.Config{
 		Origins: s.cfg.Desktop.Origins, RoutingURLs: s.cfg.Routing.URLs,
-		Heartbeat: s.cfg.Desktop.Heartbeat, Silence: s.cfg.Desktop.Silence, DrainOver: s.cfg.Desktop.DrainOver,
+		Heartbeat: s.cfg.Desktop.Heartbeat, Silence: s.cfg.Desktop.Silence, LogInWithin: s.cfg.Desktop.LogIn, DrainOver: s.cfg.Desktop.DrainOver,
 	}, desktop.Parts{Store: s.store, Flow: f, NATS: b.NATS, Pod: pod, Log: b.Log, Registry: b.Registry}); err != nil {
 		return err
 	}
