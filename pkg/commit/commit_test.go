@@ -40,6 +40,7 @@ var promises = []struct {
 	{"nothing of a record goes behind a failure", testFailureStopsTheRecord},
 	{"an outbox longer than the window is drained in order", testLongOutbox},
 	{"a recovery opens only what it closed", testRecoveryOpensOnlyItsOwn},
+	{"a Redis that does not answer is a refusal that says later", testRedisAway},
 	{"a tenant that is not served is refused", testUnknownTenant},
 }
 
@@ -538,6 +539,21 @@ func testRecoveryOpensOnlyItsOwn(t *testing.T, w *world) {
 	}
 	if r := w.put(w.store, "op", "cup:1", "half"); r.Revision != (Revision{3, 2}) {
 		t.Errorf("the next revision is %s, want 3.2", r.Revision)
+	}
+}
+
+func testRedisAway(t *testing.T, w *world) {
+	away := redis.NewClient(&redis.Options{Addr: "127.0.0.1:1", MaxRetries: -1})
+	defer away.Close()
+	s := w.pod2()
+	s.redis = away
+	for name, err := range map[string]error{
+		"Do":   func() error { _, err := s.Do(t.Context(), w.tenant, "op", putting("cup:1", "full")); return err }(),
+		"Read": func() error { _, err := s.Read(t.Context(), w.tenant, putting("cup:1", "full")); return err }(),
+	} {
+		if r, ok := refusal.As(err); !ok || r.Reason != "STORE_AWAY" {
+			t.Errorf("%s: %v", name, err)
+		}
 	}
 }
 

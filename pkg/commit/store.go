@@ -133,11 +133,12 @@ const tries = 10
 // is, with a Result that names the record decided on, for a refusal too is acknowledged only when what it rests on is
 // durable. op is the operation's id: meeting it again on the primary record, Do answers with the first outcome.
 //
-// Errors: a *refusal.Refusal, Unavailable while the tenant is closed and NotFound for a tenant that is not served;
-// Conflict if others were first ten times over; otherwise what Redis said.
+// Errors: a *refusal.Refusal, Unavailable while the tenant is closed or Redis does not answer, and NotFound for a tenant
+// that is not served; Conflict if others were first ten times over; otherwise what Redis said.
 func (s *Store) Do(ctx context.Context, tenant, op string, decide func(ctx context.Context, tx *Tx) error) (Result, error) {
 	began := time.Now()
 	result, err := s.do(ctx, tenant, op, decide)
+	err = away(err)
 	s.metrics.do(time.Since(began), result, err)
 	return result, err
 }
@@ -204,9 +205,9 @@ func (s *Store) Read(ctx context.Context, tenant string, read func(ctx context.C
 	tx := newTx(ctx, s, tenant, "", epoch)
 	tx.unverified = true
 	if err := read(ctx, tx); err != nil {
-		return false, err
+		return false, away(err)
 	}
-	return open && tx.why == "", tx.failed
+	return open && tx.why == "", away(tx.failed)
 }
 
 // Conflict says that an operation met somebody else's changes at every try.
@@ -220,6 +221,15 @@ func (c *Conflict) Error() string {
 }
 
 func (c *Conflict) Unwrap() error { return c.Last }
+
+// away says to the caller that Redis did not answer: nothing is wrong with the command, and later it will pass.
+func away(err error) error {
+	if _, refused := refusal.As(err); err == nil || refused || !retryable(err) {
+		return err
+	}
+	why := refusal.New(refusal.Unavailable, "STORE_AWAY", "Redis does not answer").To("try again in " + RetryAfter.String())
+	return fmt.Errorf("%w (%w)", why, err)
+}
 
 // pause waits before the next try: not at all after the first, then up to 1, 2, 4 … 64 ms, at random.
 func pause(ctx context.Context, try int) error {
