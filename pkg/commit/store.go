@@ -14,6 +14,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/busyhour/busyhour/pkg/eventlog"
+	"github.com/busyhour/busyhour/pkg/refusal"
 )
 
 // Log is where outbox entries go. done is called once, with nil when every in-sync replica has the message.
