@@ -17,6 +17,8 @@ func BenchmarkOnTheEmbeddedBroker(b *testing.B) { benchmarks(b, embeddedConfig(b
 func benchmarks(b *testing.B, cfg eventlog.Config) {
 	b.Run("ack", func(b *testing.B) { benchmarkAck(b, cfg, 1) })
 	b.Run("ack with 64 under way", func(b *testing.B) { benchmarkAck(b, cfg, 64) })
+	b.Run("ack with 1024 under way", func(b *testing.B) { benchmarkAck(b, cfg, 1024) })
+	b.Run("to a handler", func(b *testing.B) { benchmarkDelivery(b, cfg) })
 	b.Run("confirm", func(b *testing.B) { benchmarkConfirm(b, cfg) })
 	b.Run("read", func(b *testing.B) { benchmarkRead(b, cfg) })
 }
@@ -82,6 +84,40 @@ func warmUp(b *testing.B, p *eventlog.Producer, topic string) {
 			b.Fatal(err)
 		}
 	}
+}
+
+// benchmarkDelivery takes the time from Produce to the handler of a group.
+func benchmarkDelivery(b *testing.B, cfg eventlog.Config) {
+	topic, p := newTopic(b, cfg, 12), newProducer(b, cfg)
+	arrived := make(chan struct{}, 1000)
+	g, err := eventlog.NewGroup(cfg, topic+".readers", []string{topic}, func(_ context.Context, _ eventlog.Message, done func(error)) {
+		arrived <- struct{}{}
+		done(nil)
+	})
+	if err != nil {
+		b.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(b.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- g.Run(ctx) }()
+	b.Cleanup(func() { cancel(); <-ended })
+	warmUp(b, p, topic)
+	for range 200 {
+		<-arrived
+	}
+	var took []time.Duration
+	b.ResetTimer()
+	for n := range b.N {
+		began := time.Now()
+		p.Produce(event(topic, n), func(err error) {
+			if err != nil {
+				b.Error(err)
+			}
+		})
+		<-arrived
+		took = append(took, time.Since(began))
+	}
+	report(b, took)
 }
 
 func benchmarkConfirm(b *testing.B, cfg eventlog.Config) {

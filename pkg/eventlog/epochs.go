@@ -22,6 +22,8 @@ const (
 	// tailWait is how long the tail lets the broker wait for a record. It holds up nobody but the end of Run: the tail has
 	// a connection of its own.
 	tailWait = 250 * time.Millisecond
+	// askTimeout is when an unanswered question for the newest offset is given up and asked again.
+	askTimeout = 2 * time.Second
 )
 
 // EpochLog is a one-partition topic that numbers the reigns of verified state. An epoch is taken by appending to it: its
@@ -67,7 +69,9 @@ func OpenEpochLog(cfg Config, topic string) (*EpochLog, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open epoch log %s: %w", topic, err)
 	}
-	asking, err := sarama.NewClient(cfg.Brokers, conf)
+	impatient := *conf
+	impatient.Net.ReadTimeout = askTimeout
+	asking, err := sarama.NewClient(cfg.Brokers, &impatient)
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("open epoch log %s: %w", topic, err), producer.Close())
 	}

@@ -47,7 +47,7 @@ func (m Marker) message(topic string, key []byte) Message {
 // FenceTopic puts a marker into every partition of an events topic and returns their offsets: ends[partition] is where
 // the marker stands. A reader that goes up to there and heeds the markers has all that will ever count of the lower
 // epochs. The topic must not grow meanwhile: growth and recovery exclude each other.
-func FenceTopic(ctx context.Context, cfg Config, p *Producer, topic string, tenants []string, epoch uint32, nonce string) (ends []int64, err error) {
+func FenceTopic(ctx context.Context, _ Config, p *Producer, topic string, tenants []string, epoch uint32, nonce string) (ends []int64, err error) {
 	if err := p.client.RefreshMetadata(topic); err != nil {
 		return nil, fmt.Errorf("fence %s: how many partitions it has: %w", topic, err)
 	}

@@ -97,11 +97,19 @@ func (g *Group) Run(ctx context.Context) error {
 	return errors.Join(err, g.client.Close())
 }
 
-// report logs what goes wrong inside until the consumer is closed. sarama repeats it by itself.
+// report logs what goes wrong inside until the consumer is closed, one line a second at most: sarama repeats it by
+// itself, for each partition, as long as a broker is away.
 func (g *Group) report() {
+	var last time.Time
+	unsaid := 0
 	for err := range g.consumer.Errors() {
 		g.metrics.errors.Inc()
-		g.log.Warn("consumer group", zap.Error(err))
+		if time.Since(last) < time.Second {
+			unsaid++
+			continue
+		}
+		g.log.Warn("consumer group", zap.Int("unsaid", unsaid), zap.Error(err))
+		last, unsaid = time.Now(), 0
 	}
 }
 

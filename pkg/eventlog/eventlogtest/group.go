@@ -156,38 +156,67 @@ func groupMembersComeAndGo(t *testing.T, h harness) {
 func groupKeepsGoing(t *testing.T, h harness) {
 	const partitions = 4
 	topic, group, p := h.topic("keeps-going", partitions), h.name("group"), h.producer()
-	arrivals := make(chan time.Time, 10000)
-	first := func(_ context.Context, m eventlog.Message, done func(error)) {
-		if m.Partition == 0 { // partition 0 stays with the member that joined first, or moves once
-			arrivals <- m.Time
-		}
-		done(nil)
+	handled := make([]chan string, partitions) // by whom
+	for i := range handled {
+		handled[i] = make(chan string, 100)
 	}
-	h.join(group, topic, first)
+	member := func(name string) eventlog.Handler {
+		return func(_ context.Context, m eventlog.Message, done func(error)) {
+			done(nil)
+			handled[m.Partition] <- name
+		}
+	}
+	h.join(group, topic, member("first"))
 	h.fill(p, topic, partitions, 0, 1)
-	receive(h, arrivals, "the first record")
-	joined := make(chan struct{}, 10000)
-	h.join(group, topic, func(_ context.Context, m eventlog.Message, done func(error)) {
-		joined <- struct{}{}
-		if m.Partition == 0 {
-			arrivals <- m.Time
-		}
-		done(nil)
-	})
-	var worst time.Duration
-	for n, here := 1, false; !here; n++ {
-		began := time.Now()
-		h.fill(p, topic, partitions, n, 1)
-		receive(h, arrivals, "a record of partition 0")
-		worst = max(worst, time.Since(began))
-		select {
-		case <-joined:
-			here = true
-		default:
-		}
+	for _, c := range handled {
+		receive(h, c, "the first record")
 	}
-	t.Logf("longest wait for a record of partition 0 while a member joined: %v", worst)
-	if worst > 2500*time.Millisecond {
-		t.Errorf("a record waited %v while a member joined", worst)
+	h.join(group, topic, member("second"))
+
+	// One record after the other on each partition, until the second member has its half.
+	var mu sync.Mutex
+	var all sync.WaitGroup
+	half, over, moved := make(chan struct{}), make(chan struct{}), 0
+	worst, by := make([]time.Duration, partitions), make([]string, partitions)
+	for partition := range partitions {
+		all.Go(func() {
+			for {
+				began := time.Now()
+				outcome := make(chan error, 1)
+				p.ProduceTo(eventlog.Message{Topic: topic}, int32(partition), func(err error) { outcome <- err })
+				if err := <-outcome; err != nil {
+					t.Error(err)
+					return
+				}
+				select {
+				case name := <-handled[partition]:
+					mu.Lock()
+					worst[partition] = max(worst[partition], time.Since(began))
+					if name == "second" && by[partition] != name {
+						if moved++; moved == partitions/2 {
+							close(half)
+						}
+					}
+					by[partition] = name
+					mu.Unlock()
+				case <-h.ctx.Done():
+					return
+				}
+				select {
+				case <-over:
+					return
+				default:
+				}
+			}
+		})
+	}
+	receive(h, half, "the second member's half of the partitions")
+	close(over)
+	all.Wait()
+	for partition := range partitions {
+		t.Logf("partition %d, in the end with the %s member: a record waited %v at most", partition, by[partition], worst[partition])
+		if by[partition] == "first" && worst[partition] > 2500*time.Millisecond {
+			t.Errorf("partition %d stayed, and a record of it waited %v while a member joined", partition, worst[partition])
+		}
 	}
 }
