@@ -1,0 +1,358 @@
+package provisioning_test
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"connectrpc.com/connect"
+	"github.com/prometheus/client_golang/prometheus"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	provisioningv1 "github.com/busyhour/busyhour/api/gen/busyhour/provisioning/v1"
+	"github.com/busyhour/busyhour/api/topics"
+	"github.com/busyhour/busyhour/pkg/eventlog"
+)
+
+func TestAJobEndsInTheDirectoryAndInTheDownstream(t *testing.T) {
+	s := newStage(t)
+	p := s.startPod("a", s.told())
+	p.ended(p.mustCreate("r-0", upsert("gone", "Gone")).GetId())
+
+	j := p.mustCreate("r-1", append(upserts(200), deletion("gone"))...)
+	if j.GetTotal() != 201 || j.GetAcceptedAt() == nil || j.GetActor() != "test" {
+		t.Errorf("created %v", j)
+	}
+	j = p.ended(j.GetId())
+	if j.GetApplied() != 201 || j.GetFailed() != 0 {
+		t.Errorf("ended as %v", j)
+	}
+	told, _, doubled := s.downstream.standing()
+	agents := p.agents()
+	if len(told) != 200 || len(agents) != 200 || len(doubled) > 0 {
+		t.Errorf("%d in the downstream, %d in the directory, two calls at once for %v", len(told), len(agents), doubled)
+	}
+	for i, o := range p.outcomes(j.GetId()) {
+		if int(o.GetNumber()) != i+1 || o.GetAttempts() != 1 || o.GetRequest() != nil {
+			t.Errorf("outcome %d: %v", i+1, o)
+		}
+	}
+	for item, times := range s.finals() {
+		if times != 1 {
+			t.Errorf("item %s ended %d times in the log", item, times)
+		}
+	}
+	if left := p.metric("busyhour_provisioning_stream_items"); left != 0 {
+		t.Errorf("%v entries left in the stream", left)
+	}
+	if n := p.metric("busyhour_provisioning_items_total"); n != 202 {
+		t.Errorf("counted %v ended items", n)
+	}
+}
+
+func TestTheSameRequestIsTheSameJob(t *testing.T) {
+	s := newStage(t)
+	p := s.startPod("a", s.told())
+	first := p.ended(p.mustCreate("r-1", upserts(10)...).GetId())
+	_, calls, _ := s.downstream.standing()
+	again := p.mustCreate("r-1", upserts(10)...)
+	if !proto.Equal(first, again) {
+		t.Errorf("again: %v, want %v", again, first)
+	}
+	if _, err := p.create("r-1", upserts(11)...); refused(err) != "already_exists REQUEST_ID_TAKEN" {
+		t.Errorf("other items: %v", err)
+	}
+	other := p.ended(p.mustCreate("r-2", upserts(10)...).GetId())
+	if other.GetApplied() != 10 {
+		t.Errorf("the same agents again: %v", other)
+	}
+	for _, m := range s.read(topics.Directory) {
+		if strings.HasSuffix(m.Header(eventlog.HeaderType), "updated.v1") {
+			t.Errorf("the same agents again changed %s", m.Key)
+		}
+	}
+	if _, now, _ := s.downstream.standing(); now != calls+10 {
+		t.Errorf("%d calls for the second job, want 10", now-calls)
+	}
+}
+
+func TestAnItemFailsInTheDownstreamsWords(t *testing.T) {
+	s := newStage(t)
+	p := s.startPod("a", s.told())
+	s.downstream.answers(func(r *http.Request) int {
+		switch {
+		case strings.HasSuffix(r.URL.Path, "2"):
+			return http.StatusUnprocessableEntity
+		case strings.HasSuffix(r.URL.Path, "3"):
+			return http.StatusBadGateway
+		}
+		return http.StatusOK
+	})
+	j := p.ended(p.mustCreate("r-1", upserts(3)...).GetId())
+	if j.GetApplied() != 1 || j.GetFailed() != 2 {
+		t.Errorf("ended as %v", j)
+	}
+	all := p.outcomes(j.GetId())
+	if r := all[1].GetReason(); r != "422 Unprocessable Entity: the downstream says 422" || all[1].GetAttempts() != 1 {
+		t.Errorf("refused: %v", all[1])
+	}
+	if r := all[2].GetReason(); r != "it went wrong 6 times, at last: 502 Bad Gateway: the downstream says 502" || all[2].GetAttempts() != 6 {
+		t.Errorf("went wrong: %v", all[2])
+	}
+}
+
+// The 30-minute lag of old: consumers that waited for a slow REST service. Here ingestion is over while not one call has
+// been answered.
+func TestASlowDownstreamDoesNotHoldUpIngestion(t *testing.T) {
+	s := newStage(t)
+	p := s.startPod("a", s.told())
+	open := make(chan struct{})
+	s.downstream.answers(func(*http.Request) int { <-open; return http.StatusOK })
+	j := p.mustCreate("r-1", upserts(500)...)
+	s.await("all is in the stream", func() bool { return p.metric("busyhour_provisioning_stream_items") == 500 })
+	if now := p.job(j.GetId()); now.GetPending() != 500 {
+		t.Errorf("with a downstream that does not answer: %v", now)
+	}
+	for _, o := range p.outcomes(j.GetId()) {
+		if o.GetOutcome() != provisioningv1.ItemOutcome_ITEM_OUTCOME_PENDING || o.GetAgentId() == "" {
+			t.Fatalf("outcome %v, want a pending item that names its agent", o)
+		}
+	}
+	if age := p.metric("busyhour_provisioning_oldest_item_seconds"); age <= 0 {
+		t.Errorf("age of the oldest: %v", age)
+	}
+	close(open)
+	if j = p.ended(j.GetId()); j.GetApplied() != 500 {
+		t.Errorf("ended as %v", j)
+	}
+}
+
+func TestADeadWorkersItemsAreRunByAnother(t *testing.T) {
+	s := newStage(t)
+	cfg := s.told()
+	cfg.Work.ItemTimeout, cfg.Work.TakeOver = 300*time.Millisecond, 600*time.Millisecond
+	var calls atomic.Int64
+	s.downstream.answers(func(r *http.Request) int {
+		if calls.Add(1) <= 16 { // the first pod hangs, and never comes back
+			<-r.Context().Done()
+		}
+		return http.StatusOK
+	})
+	a := s.startPod("a", cfg)
+	j := a.mustCreate("r-1", upserts(16)...)
+	s.await("a has taken them", func() bool { return calls.Load() == 16 })
+	a.redis.Close() // it is cut off: whatever it finds out, it can tell nobody
+	b := s.startPod("b", cfg)
+	if j = b.ended(j.GetId()); j.GetApplied() != 16 {
+		t.Errorf("ended as %v", j)
+	}
+}
+
+func TestAFlushedRedisLosesNoItem(t *testing.T) {
+	s := newStage(t)
+	cfg := s.told()
+	cfg.Downstream.Concurrency, cfg.Work.Concurrency = 4, 4
+	p := s.startPod("a", cfg)
+	var flushed atomic.Bool
+	var calls atomic.Int64
+	s.downstream.answers(func(*http.Request) int {
+		if calls.Add(1) == 50 && flushed.CompareAndSwap(false, true) {
+			s.redis.Flush()
+		}
+		return http.StatusOK
+	})
+	j := p.mustCreate("r-1", upserts(200)...)
+	s.await("redis is flushed", flushed.Load)
+	j = p.ended(j.GetId())
+	if j.GetApplied() != 200 || j.GetTotal() != 200 {
+		t.Errorf("ended as %v", j)
+	}
+	told, _, doubled := s.downstream.standing()
+	if agents := p.agents(); len(told) != 200 || len(agents) != 200 || len(doubled) > 0 {
+		t.Errorf("%d in the downstream, %d in the directory, two calls at once for %v", len(told), len(agents), doubled)
+	}
+	if n := p.metric("busyhour_provisioning_requeued_total"); n == 0 {
+		t.Error("nothing was put back into the stream")
+	}
+}
+
+func TestARestartGoesOnWhereItWas(t *testing.T) {
+	s := newStage(t)
+	cfg := s.told()
+	open := make(chan struct{})
+	s.downstream.answers(func(*http.Request) int { <-open; return http.StatusOK })
+	cfg.Downstream.Concurrency, cfg.Work.Concurrency = 2, 2
+	p := s.startPod("a", cfg)
+	j := p.mustCreate("r-1", upserts(50)...)
+	s.await("workers have some in hand", func() bool { _, calls, _ := s.downstream.standing(); return calls == 2 })
+	stopped := make(chan struct{})
+	go func() { p.stop(); close(stopped) }()
+	close(open) // what was in hand ends
+	<-stopped
+	s.redis.Flush() // and while nobody is there, Redis is lost
+	p = s.startPod("a", cfg)
+	if j = p.ended(j.GetId()); j.GetApplied() != 50 {
+		t.Errorf("ended as %v", j)
+	}
+	for item, times := range s.finals() {
+		if times != 1 {
+			t.Errorf("item %s ended %d times in the log", item, times)
+		}
+	}
+}
+
+func TestAnEarlierRequestDoesNotOverwriteALaterChange(t *testing.T) {
+	s := newStage(t)
+	p := s.startPod("a", s.quick())
+	p.ended(p.mustCreate("r-1", upsert("ann", "Ann")).GetId())
+	s.request(&provisioningv1.Request{
+		Tenant: tenant, JobId: "j-late", Number: 1, Total: 1, Item: upsert("ann", "Old name"),
+		RequestedAt: timestamppb.New(time.Now().Add(-time.Hour)),
+	})
+	s.await("it has ended", func() bool { return s.finals()["j-late/1"] == 1 })
+	if got := p.agents()["ann"].GetName(); got != "Ann" {
+		t.Errorf("ann is called %q", got)
+	}
+}
+
+// request writes a request as another team would.
+func (s *stage) request(r *provisioningv1.Request, headers ...eventlog.Header) {
+	s.Helper()
+	value, err := proto.Marshal(r)
+	if err != nil {
+		s.Fatal(err)
+	}
+	s.produce(eventlog.Message{Topic: topics.Requests, Key: []byte(r.GetItem().GetAgent().GetId()), Value: value, Headers: append(headers,
+		eventlog.Header{Key: eventlog.HeaderType, Value: "busyhour.provisioning.request.v1"},
+		eventlog.Header{Key: eventlog.HeaderTenant, Value: tenant},
+	)})
+}
+
+func (s *stage) produce(all ...eventlog.Message) {
+	s.Helper()
+	producer, err := eventlog.NewProducer(s.kafkaConfig(prometheus.NewRegistry()))
+	if err != nil {
+		s.Fatal(err)
+	}
+	defer producer.Close()
+	if err := producer.Send(s.Context(), all...); err != nil {
+		s.Fatal(err)
+	}
+}
+
+func TestBadRequestsGoToTheDeadLettersAndTheGroupMovesOn(t *testing.T) {
+	s := newStage(t)
+	p := s.startPod("a", s.quick())
+	typed := func(value string) []eventlog.Header {
+		return []eventlog.Header{{Key: eventlog.HeaderType, Value: value}, {Key: eventlog.HeaderTenant, Value: tenant}}
+	}
+	bytes := func(m proto.Message) []byte {
+		b, err := proto.Marshal(m)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return b
+	}
+	good := &provisioningv1.Request{Tenant: tenant, JobId: "j", Number: 1, Item: upsert("ann", "Ann")}
+	change := func(f func(*provisioningv1.Request)) []byte {
+		r := proto.CloneOf(good)
+		f(r)
+		return bytes(r)
+	}
+	const current = "busyhour.provisioning.request.v1"
+	bad := map[string]eventlog.Message{
+		`header ce_type is "", this version reads`:                {Value: bytes(good)},
+		`header ce_type is "busyhour.provisioning.request.v2"`:    {Value: bytes(good), Headers: typed("busyhour.provisioning.request.v2")},
+		`the value is not a Request`:                              {Value: []byte("\xffgarbage"), Headers: typed(current)},
+		`item: value is required`:                                 {Value: change(func(r *provisioningv1.Request) { r.Item = nil }), Headers: typed(current)},
+		`tenant "other" is not served here`:                       {Value: change(func(r *provisioningv1.Request) { r.Tenant = "other" }), Headers: typed(current)},
+		`id has 10240 characters, at most 128`:                    {Value: change(func(r *provisioningv1.Request) { r.Item.Agent.Id = strings.Repeat("x", 10<<10) }), Headers: typed(current)},
+		`header ce_tenant is "mallory", the request is of tenant`: {Value: bytes(good), Headers: []eventlog.Header{{Key: eventlog.HeaderType, Value: current}, {Key: eventlog.HeaderTenant, Value: "mallory"}}},
+	}
+	for _, m := range bad {
+		m.Topic, m.Key = topics.Requests, []byte("ann")
+		s.produce(m)
+	}
+	s.request(good)
+	s.await("the good one behind them has ended", func() bool { return s.finals()["j/1"] == 1 })
+	dead := s.read(topics.ProvisioningDeadLetter)
+	var reasons []string
+	for _, m := range dead {
+		reasons = append(reasons, m.Header(eventlog.HeaderDeadLetterReason))
+	}
+	for want := range bad {
+		if !strings.Contains(strings.Join(reasons, "\n"), want) {
+			t.Errorf("no dead letter says %q", want)
+		}
+	}
+	if len(dead) != len(bad) {
+		t.Errorf("%d dead letters, want %d:\n%s", len(dead), len(bad), strings.Join(reasons, "\n"))
+	}
+	if n := len(p.agents()); n != 1 {
+		t.Errorf("%d agents", n)
+	}
+}
+
+func TestImport(t *testing.T) {
+	s := newStage(t)
+	p := s.startPod("a", s.quick())
+	if _, err := p.directory.CreateQueue(t.Context(), queue("support")); err != nil {
+		t.Fatal(err)
+	}
+	file := func(broken ...int) []byte {
+		var b strings.Builder
+		b.WriteString("id,name,skills,queues,capacity,address\n")
+		for line := 2; line <= 10_001; line++ {
+			queues := "support"
+			for _, n := range broken {
+				if n == line {
+					queues = "suport"
+				}
+			}
+			fmt.Fprintf(&b, "agent-%05d,Agent %d,english:80;sales:50,%s,voice=1;chat=3,%d\n", line-1, line-1, queues, 1000+line)
+		}
+		return []byte(b.String())
+	}
+	imported := func(csv []byte, dryRun bool) *provisioningv1.ImportAgentsResponse {
+		t.Helper()
+		res, err := p.jobs.ImportAgents(t.Context(), connect.NewRequest(&provisioningv1.ImportAgentsRequest{Tenant: tenant, RequestId: "import-1", Csv: csv, DryRun: dryRun}))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return res.Msg
+	}
+	res := imported(file(7000), false)
+	if res.GetJob() != nil || res.GetErrorCount() != 1 || res.GetLines() != 10_000 ||
+		res.GetErrors()[0].GetLine() != 7000 || res.GetErrors()[0].GetProblem() != `queue "suport" does not exist` {
+		t.Errorf("a broken line 7,000: %v", res)
+	}
+	if want := "1 lines are bad, so none of the 10000 was taken: correct them and send the whole file again"; res.GetSummary() != want {
+		t.Errorf("says %q, want %q", res.GetSummary(), want)
+	}
+	res = imported([]byte("id,name\n"+strings.Repeat(",\n", 2000)), false)
+	if len(res.GetErrors()) != 1000 || res.GetErrorCount() != 4000 || res.GetJob() != nil {
+		t.Errorf("%d of %d errors named", len(res.GetErrors()), res.GetErrorCount())
+	}
+	if res = imported(file(), true); res.GetJob() != nil || res.GetErrorCount() != 0 || res.GetSummary() != "all 10000 lines are good; none was taken, for this was a dry run" {
+		t.Errorf("a dry run: %v", res)
+	}
+	if n := len(p.agents()); n != 0 || len(s.read(topics.Requests)) != 0 {
+		t.Fatalf("%d agents, %d requests, and nothing was to be taken", n, len(s.read(topics.Requests)))
+	}
+	small := imported([]byte("id,name,queues\nann,Ann,support\n"), false)
+	if small.GetJob().GetTotal() != 1 {
+		t.Fatalf("a good file: %v", small)
+	}
+	p.ended(small.GetJob().GetId())
+	if a := p.agents()["ann"]; len(a.GetQueueIds()) != 1 {
+		t.Errorf("imported as %v", a)
+	}
+	_, err := p.jobs.ImportAgents(t.Context(), connect.NewRequest(&provisioningv1.ImportAgentsRequest{Tenant: tenant, RequestId: "r", Csv: make([]byte, 3<<20+1)}))
+	if refused(err) != "invalid_argument" {
+		t.Errorf("3 MiB and a byte: %v", err)
+	}
+}
