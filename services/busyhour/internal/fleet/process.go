@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -48,6 +49,7 @@ func (p *Process) Start() error {
 	defer log.Close()
 	cmd := exec.Command(p.binary, "--config", p.config)
 	cmd.Stdout, cmd.Stderr = log, log
+	cmd.Env = foreign(os.Environ())
 	endWithUs(cmd)
 	if err := cmd.Start(); err != nil {
 		return fmt.Errorf("start %s: %w", p.Name, err)
@@ -59,6 +61,12 @@ func (p *Process) Start() error {
 		close(exited)
 	}()
 	return nil
+}
+
+// foreign drops our own variables: the configuration file says everything, and BUSYHOUR_REDIS_CLUSTER, for one, is a
+// list of nodes to the tests and a switch to a service.
+func foreign(environment []string) []string {
+	return slices.DeleteFunc(environment, func(v string) bool { return strings.HasPrefix(v, "BUSYHOUR_") })
 }
 
 // PID, or 0 if it does not run.

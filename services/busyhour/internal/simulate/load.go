@@ -16,7 +16,7 @@ import (
 )
 
 const (
-	loggingIn   = 64               // screens that log in at the same time
+	loggingIn   = 16               // screens that log in at the same time
 	peopleLimit = 10 * time.Minute // to make the people known
 	logInLimit  = 5 * time.Minute  // to bring all of them to their screens
 	logOutLimit = 5 * time.Second  // for the server to close a screen that left

@@ -116,7 +116,7 @@ func add[C any, S boot.Server](ctx context.Context, s *stack, name string,
 	cfg := new(C)
 	flags = append(flags,
 		"--tenants="+Tenant, "--pod=up", "--grace=3s",
-		"--kafka.brokers="+s.servers.kafka.Addr, "--redis.addresses="+s.servers.redis.Addr, "--nats.url="+s.servers.nats.URL,
+		"--kafka.brokers="+s.servers.kafka.Addr, "--redis.addresses="+s.servers.redis.Addr, "--redis.cluster=false", "--nats.url="+s.servers.nats.URL,
 		"--log.level="+s.cfg.Log.Level, "--log.format="+s.cfg.Log.Format,
 	)
 	if err := config.Load(name, cfg, flags); err != nil {
