@@ -1,0 +1,152 @@
+package routing_test
+
+import (
+	"testing"
+	"time"
+
+	"connectrpc.com/connect"
+	"github.com/prometheus/client_golang/prometheus"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	commonv1 "github.com/busyhour/busyhour/api/gen/busyhour/common/v1"
+	provisioningv1 "github.com/busyhour/busyhour/api/gen/busyhour/provisioning/v1"
+	routingv1 "github.com/busyhour/busyhour/api/gen/busyhour/routing/v1"
+	"github.com/busyhour/busyhour/api/topics"
+	"github.com/busyhour/busyhour/pkg/eventlog"
+)
+
+func (s *stage) workload(p *pod, agent string) *routingv1.GetWorkloadResponse {
+	s.Helper()
+	res, err := p.routing().GetWorkload(s.Context(), connect.NewRequest(&routingv1.GetWorkloadRequest{Tenant: tenant, AgentId: agent}))
+	if err != nil {
+		s.Fatal(err)
+	}
+	return res.Msg
+}
+
+func TestLostRedisComesBackFromTheLog(t *testing.T) {
+	s := newStage(t)
+	s.queue(&provisioningv1.Queue{Id: "support"})
+	s.hire("anna", "support")
+	s.hire("bert", "support")
+	p := s.startPod("pod-1")
+	screen := s.watch("anna", "bert")
+	s.set("anna", available)
+	sw := p.connect("sbc-1", 1)
+	first := sw.welcome().Epoch
+	talk, rings, waits := callOffered("call-1", "support"), callOffered("call-2", "support"), callOffered("call-3", "support")
+	sw.say(talk)
+	card := screen.card("anna", offeredState)
+	s.act(p, "anna", card.ContactId, accept)
+	screen.card("anna", connectingState)
+	sw.wish(connectAll)
+	sw.say(answered("call-1", 2))
+	screen.card("anna", connectedState)
+	s.set("bert", available)
+	s.awaitReady(p, "support", 1)
+	sw.say(rings)
+	ringing := screen.card("bert", offeredState)
+	sw.say(waits)
+	sw.acked()
+
+	s.redis.Flush()
+	// The switch is told the new epoch and what is wanted in it: that Bert's telephone rings.
+	var again *routingv1.Welcome
+	for again == nil || again.Epoch == first {
+		if w := sw.hear().GetWelcome(); w != nil {
+			again = w
+		}
+	}
+	if again.Epoch <= first || len(again.Commands) != 1 || again.Commands[0].Wanted.Kind != ring || again.Commands[0].ContactId != ringing.ContactId {
+		t.Errorf("welcome %v", again)
+	}
+	s.await("the neighbours are open again", func() bool {
+		_, d := s.directory.store.Verified(tenant)
+		_, p := s.presence.store.Verified(tenant)
+		return d && p
+	})
+	w := s.workload(p, "anna")
+	if len(w.Workload.Cards) != 1 || w.Workload.Cards[0].State != connectedState || w.Revision.Epoch != again.Epoch || w.Revision.N != 1 {
+		t.Errorf("anna holds %v", w)
+	}
+	if f := s.figures(p, "support"); f.Waiting != 1 || f.InHand != 2 {
+		t.Errorf("figures %v", f)
+	}
+	// The sender resends all that it has; it is known.
+	resend := p.connect("sbc-1", 1)
+	resend.say(talk, answered("call-1", 2), rings, waits)
+	resend.acked()
+	if n := p.metric("busyhour_routing_signals_total", "duplicate"); n != 4 {
+		t.Errorf("%v duplicates", n)
+	}
+	// And life goes on. Anna's connection is in grace until her screen has answered; so she is not given another call.
+	sw.say(ended("call-1", 3))
+	screen.card("anna", wrapUpState)
+	s.act(p, "anna", card.ContactId, complete)
+	screen.card("anna", 0)
+	s.set("anna", available)
+	screen.card("anna", offeredState)
+	sw.acked()
+	s.checkLog(t)
+}
+
+// logged puts an event of a contact into the log, as a pod of earlier days did.
+func (s *stage) logged(n uint32, c *routingv1.Contact) {
+	s.Helper()
+	producer, err := eventlog.NewProducer(s.kafkaConfig(prometheus.NewRegistry()))
+	if err != nil {
+		s.Fatal(err)
+	}
+	defer producer.Close()
+	value, err := proto.Marshal(&routingv1.ContactEvent{Revision: &commonv1.Revision{Epoch: 1, N: n}, At: c.Since, Contact: c})
+	if err != nil {
+		s.Fatal(err)
+	}
+	e := eventlog.CloudEvent{Service: "call-routing", Tenant: tenant, Record: "contact:" + c.Id, Epoch: 1, N: n, Type: "busyhour.routing.contact.noted.v1", Time: time.Now()}
+	if err := producer.Send(s.Context(), eventlog.Message{Topic: topics.ContactEvents, Key: []byte(c.Id), Value: value, Headers: e.Headers()}); err != nil {
+		s.Fatal(err)
+	}
+}
+
+func TestOfTwoReservationsOfOneSlotTheLaterStays(t *testing.T) {
+	s := newStage(t)
+	s.queue(&provisioningv1.Queue{Id: "support"})
+	s.hire("anna", "support")
+	now := time.Now()
+	reserved := func(id string, workload uint32) *routingv1.Contact {
+		return &routingv1.Contact{
+			Id: id, Tenant: tenant, SwitchId: "sbc-1", CallId: id, QueueId: "support", Channel: commonv1.Channel_CHANNEL_VOICE,
+			State: connectedState, Since: timestamppb.New(now), Deadline: timestamppb.New(now.Add(time.Hour)),
+			CreatedAt: timestamppb.New(now), QueuedAt: timestamppb.New(now), Terms: &routingv1.Terms{MaxWaitMs: 3600_000},
+			Reservation: &routingv1.Reservation{AgentId: "anna", OfferedAt: timestamppb.New(now), Workload: &commonv1.Revision{Epoch: 1, N: workload}},
+		}
+	}
+	s.logged(4, reserved("c-late", 9))
+	s.logged(5, reserved("c-early", 7))
+	p := s.startPod("pod-1")
+	s.await("the earlier is back in its queue", func() bool { return s.contact(p, "c-early").State == queuedState })
+	if c := s.contact(p, "c-late"); c.State != connectedState {
+		t.Errorf("contact %v", c)
+	}
+	if w := s.workload(p, "anna").Workload; len(w.Cards) != 1 || w.Cards[0].ContactId != "c-late" {
+		t.Errorf("anna holds %v", w)
+	}
+}
+
+func TestOldStubsAreLeftInTheLog(t *testing.T) {
+	s := newStage(t)
+	stub := func(id string, age time.Duration) *routingv1.Contact {
+		return &routingv1.Contact{Id: id, Tenant: tenant, SwitchId: "sbc-1", CallId: id, State: completedState, Since: timestamppb.New(time.Now().Add(-age))}
+	}
+	s.logged(4, stub("c-young", 59*time.Minute))
+	s.logged(4, stub("c-old", 61*time.Minute))
+	p := s.startPod("pod-1")
+	if c := s.contact(p, "c-young"); c.State != completedState {
+		t.Errorf("contact %v", c)
+	}
+	_, err := p.routing().GetContact(t.Context(), connect.NewRequest(&routingv1.GetContactRequest{Tenant: tenant, ContactId: "c-old"}))
+	if connect.CodeOf(err) != connect.CodeNotFound {
+		t.Errorf("%v", err)
+	}
+}
