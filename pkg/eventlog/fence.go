@@ -30,6 +30,9 @@ func ParseMarker(m Message) (marker Marker, ok bool, err error) {
 	return marker, true, nil
 }
 
+// id is no other marker's.
+func (m Marker) id() string { return fmt.Sprintf("epoch/%d/%s", m.Epoch, m.Nonce) }
+
 func (m Marker) message(topic string, key []byte) Message {
 	value, err := json.Marshal(m)
 	if err != nil {
@@ -37,7 +40,7 @@ func (m Marker) message(topic string, key []byte) Message {
 	}
 	return Message{Topic: topic, Key: key, Value: value, Headers: []Header{
 		{HeaderSpecVersion, "1.0"},
-		{HeaderID, fmt.Sprintf("epoch/%d/%s", m.Epoch, m.Nonce)},
+		{HeaderID, m.id()},
 		{HeaderSource, source + "epochs"},
 		{HeaderType, MarkerType},
 		{HeaderContentType, "application/json"},
@@ -62,8 +65,9 @@ func FenceTopic(ctx context.Context, _ Config, p *Producer, topic string, tenant
 		err       error
 	}
 	outcomes := make(chan outcome, len(partitions))
+	// A compacted topic takes no record without a key, and would drop a marker whose key comes again.
 	for _, partition := range partitions {
-		p.produce(marker.message(topic, nil), partition, func(_ int32, offset int64, err error) {
+		p.produce(marker.message(topic, []byte(marker.id())), partition, func(_ int32, offset int64, err error) {
 			outcomes <- outcome{partition, offset, err}
 		})
 	}
