@@ -45,7 +45,7 @@ func Connect(ctx context.Context, service string, c Common) (*Backends, func(), 
 	if err != nil {
 		return nil, nil, err
 	}
-	log = log.With(zap.String("service", service), zap.String("pod", pod))
+	log = log.Named(service).With(zap.String("pod", pod)) // what the packages below call service is a field of theirs
 	b := &Backends{Pod: pod, Tenants: c.Tenants, Log: log, Registry: telemetry.Registry()}
 	closers := &closers{log: log}
 	closers.add("log", func() error { _ = log.Sync(); return nil }) // a terminal cannot sync, and says so
