@@ -18,8 +18,8 @@ import (
 	"github.com/busyhour/busyhour/pkg/fanout"
 )
 
-func queue(id string) *connect.Request[provisioningv1.CreateQueueRequest] {
-	return connect.NewRequest(&provisioningv1.CreateQueueRequest{Tenant: tenant, Queue: &provisioningv1.Queue{
+func (s *stage) queue(id string) *connect.Request[provisioningv1.CreateQueueRequest] {
+	return connect.NewRequest(&provisioningv1.CreateQueueRequest{Tenant: s.tenant, Queue: &provisioningv1.Queue{
 		Id: id, Name: "Queue " + id, Channel: commonv1.Channel_CHANNEL_VOICE,
 	}})
 }
@@ -52,28 +52,28 @@ func TestTheLifeOfAnAgent(t *testing.T) {
 	pushed := s.listen()
 	ctx := t.Context()
 
-	_, err := p.directory.CreateAgent(ctx, connect.NewRequest(&provisioningv1.CreateAgentRequest{Tenant: tenant, Agent: agent("ann", "support")}))
+	_, err := p.directory.CreateAgent(ctx, connect.NewRequest(&provisioningv1.CreateAgentRequest{Tenant: s.tenant, Agent: agent("ann", "support")}))
 	if got := refused(err); got != "invalid_argument INVALID" || !strings.Contains(err.Error(), `queue "support" does not exist`) {
 		t.Errorf("a queue that is not there: %v", err)
 	}
-	if _, err := p.directory.CreateQueue(ctx, queue("support")); err != nil {
+	if _, err := p.directory.CreateQueue(ctx, s.queue("support")); err != nil {
 		t.Fatal(err)
 	}
-	created, err := p.directory.CreateAgent(ctx, connect.NewRequest(&provisioningv1.CreateAgentRequest{Tenant: tenant, Agent: agent("ann", "support")}))
+	created, err := p.directory.CreateAgent(ctx, connect.NewRequest(&provisioningv1.CreateAgentRequest{Tenant: s.tenant, Agent: agent("ann", "support")}))
 	if err != nil {
 		t.Fatal(err)
 	}
 	if n := len(created.Msg.GetAgent().GetCapacity()); n != 1 {
 		t.Errorf("capacity %v, want the default written down", created.Msg.GetAgent().GetCapacity())
 	}
-	_, err = p.directory.CreateAgent(ctx, connect.NewRequest(&provisioningv1.CreateAgentRequest{Tenant: tenant, Agent: agent("ann")}))
+	_, err = p.directory.CreateAgent(ctx, connect.NewRequest(&provisioningv1.CreateAgentRequest{Tenant: s.tenant, Agent: agent("ann")}))
 	if got := refused(err); got != "already_exists EXISTS" || !strings.Contains(err.Error(), "agent:ann at revision") {
 		t.Errorf("created again: %v", err)
 	}
 	update := func(name string, seen *commonv1.Revision) (*connect.Response[provisioningv1.UpdateAgentResponse], error) {
 		a := agent("ann", "support")
 		a.Name = name
-		return p.directory.UpdateAgent(ctx, connect.NewRequest(&provisioningv1.UpdateAgentRequest{Tenant: tenant, Agent: a, IfRevision: seen}))
+		return p.directory.UpdateAgent(ctx, connect.NewRequest(&provisioningv1.UpdateAgentRequest{Tenant: s.tenant, Agent: a, IfRevision: seen}))
 	}
 	updated, err := update("Anna", created.Msg.GetRevision())
 	if err != nil || updated.Msg.GetRevision().GetN() != 2 {
@@ -85,41 +85,38 @@ func TestTheLifeOfAnAgent(t *testing.T) {
 	if same, err := update("Anna", nil); err != nil || same.Msg.GetRevision().GetN() != 2 {
 		t.Errorf("the same again: %v, %v, want revision 2 still", same, err)
 	}
-	_, err = p.directory.DeleteQueue(ctx, connect.NewRequest(&provisioningv1.DeleteQueueRequest{Tenant: tenant, Id: "support"}))
+	_, err = p.directory.DeleteQueue(ctx, connect.NewRequest(&provisioningv1.DeleteQueueRequest{Tenant: s.tenant, Id: "support"}))
 	if refused(err) != "failed_precondition QUEUE_IN_USE" || !strings.Contains(err.Error(), "1 agents serve it: ann") {
 		t.Errorf("delete a queue that is served: %v", err)
 	}
-	deleted, err := p.directory.DeleteAgent(ctx, connect.NewRequest(&provisioningv1.DeleteAgentRequest{Tenant: tenant, Id: "ann"}))
+	deleted, err := p.directory.DeleteAgent(ctx, connect.NewRequest(&provisioningv1.DeleteAgentRequest{Tenant: s.tenant, Id: "ann"}))
 	if err != nil || deleted.Msg.GetRevision().GetN() != 3 {
 		t.Fatalf("deleted: %v, %v", deleted, err)
 	}
-	_, err = p.directory.GetAgent(ctx, connect.NewRequest(&provisioningv1.GetAgentRequest{Tenant: tenant, Id: "ann"}))
+	_, err = p.directory.GetAgent(ctx, connect.NewRequest(&provisioningv1.GetAgentRequest{Tenant: s.tenant, Id: "ann"}))
 	if refused(err) != "not_found NOT_FOUND" || !strings.Contains(err.Error(), "it was deleted at") {
 		t.Errorf("read after deletion: %v", err)
 	}
-	if _, err = p.directory.DeleteQueue(ctx, connect.NewRequest(&provisioningv1.DeleteQueueRequest{Tenant: tenant, Id: "support"})); err != nil {
+	if _, err = p.directory.DeleteQueue(ctx, connect.NewRequest(&provisioningv1.DeleteQueueRequest{Tenant: s.tenant, Id: "support"})); err != nil {
 		t.Errorf("delete a queue that nobody serves: %v", err)
 	}
-	again, err := p.directory.CreateAgent(ctx, connect.NewRequest(&provisioningv1.CreateAgentRequest{Tenant: tenant, Agent: agent("ann")}))
+	again, err := p.directory.CreateAgent(ctx, connect.NewRequest(&provisioningv1.CreateAgentRequest{Tenant: s.tenant, Agent: agent("ann")}))
 	if err != nil || again.Msg.GetRevision().GetN() != 4 {
 		t.Errorf("created after deletion: %v, %v, want revision 4: none is used twice", again, err)
 	}
 
 	var want []string
 	for _, m := range s.read(topics.Directory) {
-		if m.Header(eventlog.HeaderType) == eventlog.MarkerType {
-			continue
-		}
 		want = append(want, fmt.Sprint(m.Header(eventlog.HeaderType), " ", string(m.Key)))
 		e := &provisioningv1.DirectoryEntry{}
-		if err := proto.Unmarshal(m.Value, e); err != nil || e.GetTenant() != tenant || e.GetRequestedAt() == nil {
+		if err := proto.Unmarshal(m.Value, e); err != nil || e.GetTenant() != s.tenant || e.GetRequestedAt() == nil {
 			t.Errorf("event %v, %v", e, err)
 		}
 	}
 	for _, line := range []string{
-		"busyhour.provisioning.queue.created.v1 demo/queue/support", "busyhour.provisioning.queue.deleted.v1 demo/queue/support",
-		"busyhour.provisioning.agent.created.v1 demo/agent/ann", "busyhour.provisioning.agent.updated.v1 demo/agent/ann",
-		"busyhour.provisioning.agent.deleted.v1 demo/agent/ann",
+		"busyhour.provisioning.queue.created.v1 " + s.tenant + "/queue/support", "busyhour.provisioning.queue.deleted.v1 " + s.tenant + "/queue/support",
+		"busyhour.provisioning.agent.created.v1 " + s.tenant + "/agent/ann", "busyhour.provisioning.agent.updated.v1 " + s.tenant + "/agent/ann",
+		"busyhour.provisioning.agent.deleted.v1 " + s.tenant + "/agent/ann",
 	} {
 		if !strings.Contains(strings.Join(want, "\n"), line) {
 			t.Errorf("the log has %v, not %s", want, line)
@@ -131,7 +128,7 @@ func TestTheLifeOfAnAgent(t *testing.T) {
 // listen counts directory pushes.
 func (s *stage) listen() (count func() int) {
 	s.Helper()
-	conn, err := fanout.Dial(fanout.Config{URL: s.nats.URL, Name: "listener"})
+	conn, err := fanout.Dial(fanout.Config{URL: s.nats, Name: "listener"})
 	if err != nil {
 		s.Fatal(err)
 	}
@@ -164,7 +161,7 @@ func TestPagesHoldWhileTheListChanges(t *testing.T) {
 	p.ended(p.mustCreate("r-1", upserts(25)...).GetId())
 	var ids []string
 	for token, page := "", 0; ; page++ {
-		res, err := p.directory.ListAgents(t.Context(), connect.NewRequest(&provisioningv1.ListAgentsRequest{Tenant: tenant, PageSize: 10, PageToken: token}))
+		res, err := p.directory.ListAgents(t.Context(), connect.NewRequest(&provisioningv1.ListAgentsRequest{Tenant: s.tenant, PageSize: 10, PageToken: token}))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -172,7 +169,7 @@ func TestPagesHoldWhileTheListChanges(t *testing.T) {
 			ids = append(ids, a.GetId())
 		}
 		if page == 0 { // one that was read already goes: no page may shift
-			if _, err := p.directory.DeleteAgent(t.Context(), connect.NewRequest(&provisioningv1.DeleteAgentRequest{Tenant: tenant, Id: "agent-00003"})); err != nil {
+			if _, err := p.directory.DeleteAgent(t.Context(), connect.NewRequest(&provisioningv1.DeleteAgentRequest{Tenant: s.tenant, Id: "agent-00003"})); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -184,7 +181,7 @@ func TestPagesHoldWhileTheListChanges(t *testing.T) {
 		t.Errorf("listed %d: %v", len(ids), ids)
 	}
 	for _, token := range []string{"x", "AAAA", "cXVldWVzOnM"} {
-		_, err := p.directory.ListAgents(t.Context(), connect.NewRequest(&provisioningv1.ListAgentsRequest{Tenant: tenant, PageToken: token}))
+		_, err := p.directory.ListAgents(t.Context(), connect.NewRequest(&provisioningv1.ListAgentsRequest{Tenant: s.tenant, PageToken: token}))
 		if refused(err) != "invalid_argument PAGE_TOKEN" {
 			t.Errorf("page token %q: %v", token, err)
 		}
@@ -204,15 +201,15 @@ func TestBadInputIsRefusedWithAReason(t *testing.T) {
 	}{
 		"wrong tenant":         {create("other", agent("ann")), "not_found TENANT_UNKNOWN"},
 		"no tenant":            {create("", agent("ann")), "invalid_argument"},
-		"no agent":             {create(tenant, nil), "invalid_argument"},
-		"an id of 10 kB":       {create(tenant, agent(strings.Repeat("x", 10<<10))), "invalid_argument"},
-		"a forged key":         {create(tenant, agent("}:x")), "invalid_argument"},
-		"a skill twice":        {create(tenant, &provisioningv1.Agent{Id: "ann", Name: "Ann", Skills: []*commonv1.Skill{{Name: "a"}, {Name: "a"}}}), "invalid_argument INVALID"},
-		"too large":            {create(tenant, &provisioningv1.Agent{Id: "ann", Name: strings.Repeat("x", 6<<20)}), "resource_exhausted"},
-		"update of nobody":     {second(p.directory.UpdateAgent(t.Context(), connect.NewRequest(&provisioningv1.UpdateAgentRequest{Tenant: tenant, Agent: agent("bob")}))), "not_found NOT_FOUND"},
-		"deletion of nobody":   {second(p.directory.DeleteAgent(t.Context(), connect.NewRequest(&provisioningv1.DeleteAgentRequest{Tenant: tenant, Id: "bob"}))), "not_found NOT_FOUND"},
-		"a job that is not":    {second(p.jobs.GetJob(t.Context(), connect.NewRequest(&provisioningv1.GetJobRequest{Tenant: tenant, Id: "j-x"}))), "not_found NOT_FOUND"},
-		"outcomes of no job":   {second(p.jobs.ListOutcomes(t.Context(), connect.NewRequest(&provisioningv1.ListOutcomesRequest{Tenant: tenant, JobId: "j-x"}))), "not_found NOT_FOUND"},
+		"no agent":             {create(s.tenant, nil), "invalid_argument"},
+		"an id of 10 kB":       {create(s.tenant, agent(strings.Repeat("x", 10<<10))), "invalid_argument"},
+		"a forged key":         {create(s.tenant, agent("}:x")), "invalid_argument"},
+		"a skill twice":        {create(s.tenant, &provisioningv1.Agent{Id: "ann", Name: "Ann", Skills: []*commonv1.Skill{{Name: "a"}, {Name: "a"}}}), "invalid_argument INVALID"},
+		"too large":            {create(s.tenant, &provisioningv1.Agent{Id: "ann", Name: strings.Repeat("x", 6<<20)}), "resource_exhausted"},
+		"update of nobody":     {second(p.directory.UpdateAgent(t.Context(), connect.NewRequest(&provisioningv1.UpdateAgentRequest{Tenant: s.tenant, Agent: agent("bob")}))), "not_found NOT_FOUND"},
+		"deletion of nobody":   {second(p.directory.DeleteAgent(t.Context(), connect.NewRequest(&provisioningv1.DeleteAgentRequest{Tenant: s.tenant, Id: "bob"}))), "not_found NOT_FOUND"},
+		"a job that is not":    {second(p.jobs.GetJob(t.Context(), connect.NewRequest(&provisioningv1.GetJobRequest{Tenant: s.tenant, Id: "j-x"}))), "not_found NOT_FOUND"},
+		"outcomes of no job":   {second(p.jobs.ListOutcomes(t.Context(), connect.NewRequest(&provisioningv1.ListOutcomesRequest{Tenant: s.tenant, JobId: "j-x"}))), "not_found NOT_FOUND"},
 		"a job without items":  {second(p.create("r")), "invalid_argument"},
 		"one agent twice":      {second(p.create("r", upsert("ann", "Ann"), deletion("ann"))), "invalid_argument INVALID_ITEMS"},
 		"an item without kind": {second(p.create("r", &provisioningv1.Item{Agent: agent("ann")})), "invalid_argument"},
@@ -228,7 +225,7 @@ func second[T any](_ T, err error) error { return err }
 func TestSecondWriterOfARevisionLosesAcrossPods(t *testing.T) {
 	s := newStage(t)
 	pods := []*pod{s.startPod("a", s.quick()), s.startPod("b", s.quick())}
-	created, err := pods[0].directory.CreateAgent(t.Context(), connect.NewRequest(&provisioningv1.CreateAgentRequest{Tenant: tenant, Agent: agent("ann")}))
+	created, err := pods[0].directory.CreateAgent(t.Context(), connect.NewRequest(&provisioningv1.CreateAgentRequest{Tenant: s.tenant, Agent: agent("ann")}))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -238,7 +235,7 @@ func TestSecondWriterOfARevisionLosesAcrossPods(t *testing.T) {
 		both.Go(func() {
 			a := agent("ann")
 			a.Name = fmt.Sprint("Ann of ", i)
-			_, err := p.directory.UpdateAgent(t.Context(), connect.NewRequest(&provisioningv1.UpdateAgentRequest{Tenant: tenant, Agent: a, IfRevision: created.Msg.GetRevision()}))
+			_, err := p.directory.UpdateAgent(t.Context(), connect.NewRequest(&provisioningv1.UpdateAgentRequest{Tenant: s.tenant, Agent: a, IfRevision: created.Msg.GetRevision()}))
 			if err == nil {
 				wins.Store(i, true)
 			} else {
@@ -259,23 +256,23 @@ func TestTheDirectoryComesBackFromTheLog(t *testing.T) {
 	s := newStage(t)
 	p := s.startPod("a", s.quick())
 	ctx := t.Context()
-	if _, err := p.directory.CreateQueue(ctx, queue("support")); err != nil {
+	if _, err := p.directory.CreateQueue(ctx, s.queue("support")); err != nil {
 		t.Fatal(err)
 	}
-	created, err := p.directory.CreateAgent(ctx, connect.NewRequest(&provisioningv1.CreateAgentRequest{Tenant: tenant, Agent: agent("ann", "support")}))
+	created, err := p.directory.CreateAgent(ctx, connect.NewRequest(&provisioningv1.CreateAgentRequest{Tenant: s.tenant, Agent: agent("ann", "support")}))
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.redis.Flush()
+	s.flush()
 	s.await("a new epoch is open", func() bool {
-		_, err := p.directory.UpdateQueue(ctx, connect.NewRequest(&provisioningv1.UpdateQueueRequest{Tenant: tenant, Queue: queue("support").Msg.GetQueue()}))
+		_, err := p.directory.UpdateQueue(ctx, connect.NewRequest(&provisioningv1.UpdateQueueRequest{Tenant: s.tenant, Queue: s.queue("support").Msg.GetQueue()}))
 		return err == nil
 	})
-	back, err := p.directory.GetAgent(ctx, connect.NewRequest(&provisioningv1.GetAgentRequest{Tenant: tenant, Id: "ann"}))
+	back, err := p.directory.GetAgent(ctx, connect.NewRequest(&provisioningv1.GetAgentRequest{Tenant: s.tenant, Id: "ann"}))
 	if err != nil || !proto.Equal(back.Msg.GetAgent(), created.Msg.GetAgent()) || !proto.Equal(back.Msg.GetRevision(), created.Msg.GetRevision()) {
 		t.Errorf("came back as %v, %v, want %v", back, err, created.Msg)
 	}
-	_, err = p.directory.DeleteQueue(ctx, connect.NewRequest(&provisioningv1.DeleteQueueRequest{Tenant: tenant, Id: "support"}))
+	_, err = p.directory.DeleteQueue(ctx, connect.NewRequest(&provisioningv1.DeleteQueueRequest{Tenant: s.tenant, Id: "support"}))
 	if refused(err) != "failed_precondition QUEUE_IN_USE" {
 		t.Errorf("the index of who serves it did not come back: %v", err)
 	}
@@ -283,7 +280,7 @@ func TestTheDirectoryComesBackFromTheLog(t *testing.T) {
 		t.Errorf("listed %v", agents)
 	}
 	next := agent("ann")
-	updated, err := p.directory.UpdateAgent(ctx, connect.NewRequest(&provisioningv1.UpdateAgentRequest{Tenant: tenant, Agent: next, IfRevision: created.Msg.GetRevision()}))
+	updated, err := p.directory.UpdateAgent(ctx, connect.NewRequest(&provisioningv1.UpdateAgentRequest{Tenant: s.tenant, Agent: next, IfRevision: created.Msg.GetRevision()}))
 	if err != nil || updated.Msg.GetRevision().GetEpoch() <= created.Msg.GetRevision().GetEpoch() {
 		t.Errorf("updated to %v, %v, want a revision of the new epoch", updated, err)
 	}

@@ -161,7 +161,7 @@ func TestAFlushedRedisLosesNoItem(t *testing.T) {
 	var calls atomic.Int64
 	s.downstream.answers(func(*http.Request) int {
 		if calls.Add(1) == 50 && flushed.CompareAndSwap(false, true) {
-			s.redis.Flush()
+			s.flush()
 		}
 		return http.StatusOK
 	})
@@ -193,7 +193,7 @@ func TestARestartGoesOnWhereItWas(t *testing.T) {
 	go func() { p.stop(); close(stopped) }()
 	close(open) // what was in hand ends
 	<-stopped
-	s.redis.Flush() // and while nobody is there, Redis is lost
+	s.flush() // and while nobody is there, Redis is lost
 	p = s.startPod("a", cfg)
 	if j = p.ended(j.GetId()); j.GetApplied() != 50 {
 		t.Errorf("ended as %v", j)
@@ -210,7 +210,7 @@ func TestAnEarlierRequestDoesNotOverwriteALaterChange(t *testing.T) {
 	p := s.startPod("a", s.quick())
 	p.ended(p.mustCreate("r-1", upsert("ann", "Ann")).GetId())
 	s.request(&provisioningv1.Request{
-		Tenant: tenant, JobId: "j-late", Number: 1, Total: 1, Item: upsert("ann", "Old name"),
+		Tenant: s.tenant, JobId: "j-late", Number: 1, Total: 1, Item: upsert("ann", "Old name"),
 		RequestedAt: timestamppb.New(time.Now().Add(-time.Hour)),
 	})
 	s.await("it has ended", func() bool { return s.finals()["j-late/1"] == 1 })
@@ -228,7 +228,7 @@ func (s *stage) request(r *provisioningv1.Request, headers ...eventlog.Header) {
 	}
 	s.produce(eventlog.Message{Topic: topics.Requests, Key: []byte(r.GetItem().GetAgent().GetId()), Value: value, Headers: append(headers,
 		eventlog.Header{Key: eventlog.HeaderType, Value: "busyhour.provisioning.request.v1"},
-		eventlog.Header{Key: eventlog.HeaderTenant, Value: tenant},
+		eventlog.Header{Key: eventlog.HeaderTenant, Value: s.tenant},
 	)})
 }
 
@@ -248,7 +248,7 @@ func TestBadRequestsGoToTheDeadLettersAndTheGroupMovesOn(t *testing.T) {
 	s := newStage(t)
 	p := s.startPod("a", s.quick())
 	typed := func(value string) []eventlog.Header {
-		return []eventlog.Header{{Key: eventlog.HeaderType, Value: value}, {Key: eventlog.HeaderTenant, Value: tenant}}
+		return []eventlog.Header{{Key: eventlog.HeaderType, Value: value}, {Key: eventlog.HeaderTenant, Value: s.tenant}}
 	}
 	bytes := func(m proto.Message) []byte {
 		b, err := proto.Marshal(m)
@@ -257,7 +257,7 @@ func TestBadRequestsGoToTheDeadLettersAndTheGroupMovesOn(t *testing.T) {
 		}
 		return b
 	}
-	good := &provisioningv1.Request{Tenant: tenant, JobId: "j", Number: 1, Item: upsert("ann", "Ann")}
+	good := &provisioningv1.Request{Tenant: s.tenant, JobId: "j", Number: 1, Item: upsert("ann", "Ann")}
 	change := func(f func(*provisioningv1.Request)) []byte {
 		r := proto.CloneOf(good)
 		f(r)
@@ -274,12 +274,16 @@ func TestBadRequestsGoToTheDeadLettersAndTheGroupMovesOn(t *testing.T) {
 		`header ce_tenant is "mallory", the request is of tenant`: {Value: bytes(good), Headers: []eventlog.Header{{Key: eventlog.HeaderType, Value: current}, {Key: eventlog.HeaderTenant, Value: "mallory"}}},
 	}
 	for _, m := range bad {
-		m.Topic, m.Key = topics.Requests, []byte("ann")
+		m.Topic, m.Key = topics.Requests, []byte(s.tenant+"/ann")
 		s.produce(m)
 	}
 	s.request(good)
-	s.await("the good one behind them has ended", func() bool { return s.finals()["j/1"] == 1 })
-	dead := s.read(topics.ProvisioningDeadLetter)
+	s.await("the good one has ended", func() bool { return s.finals()["j/1"] == 1 })
+	var dead []eventlog.Message
+	s.await("the bad ones are in the dead letters", func() bool {
+		dead = s.read(topics.ProvisioningDeadLetter)
+		return len(dead) == len(bad)
+	})
 	var reasons []string
 	for _, m := range dead {
 		reasons = append(reasons, m.Header(eventlog.HeaderDeadLetterReason))
@@ -289,9 +293,6 @@ func TestBadRequestsGoToTheDeadLettersAndTheGroupMovesOn(t *testing.T) {
 			t.Errorf("no dead letter says %q", want)
 		}
 	}
-	if len(dead) != len(bad) {
-		t.Errorf("%d dead letters, want %d:\n%s", len(dead), len(bad), strings.Join(reasons, "\n"))
-	}
 	if n := len(p.agents()); n != 1 {
 		t.Errorf("%d agents", n)
 	}
@@ -300,7 +301,7 @@ func TestBadRequestsGoToTheDeadLettersAndTheGroupMovesOn(t *testing.T) {
 func TestImport(t *testing.T) {
 	s := newStage(t)
 	p := s.startPod("a", s.quick())
-	if _, err := p.directory.CreateQueue(t.Context(), queue("support")); err != nil {
+	if _, err := p.directory.CreateQueue(t.Context(), s.queue("support")); err != nil {
 		t.Fatal(err)
 	}
 	file := func(broken ...int) []byte {
@@ -319,7 +320,7 @@ func TestImport(t *testing.T) {
 	}
 	imported := func(csv []byte, dryRun bool) *provisioningv1.ImportAgentsResponse {
 		t.Helper()
-		res, err := p.jobs.ImportAgents(t.Context(), connect.NewRequest(&provisioningv1.ImportAgentsRequest{Tenant: tenant, RequestId: "import-1", Csv: csv, DryRun: dryRun}))
+		res, err := p.jobs.ImportAgents(t.Context(), connect.NewRequest(&provisioningv1.ImportAgentsRequest{Tenant: s.tenant, RequestId: "import-1", Csv: csv, DryRun: dryRun}))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -351,7 +352,7 @@ func TestImport(t *testing.T) {
 	if a := p.agents()["ann"]; len(a.GetQueueIds()) != 1 {
 		t.Errorf("imported as %v", a)
 	}
-	_, err := p.jobs.ImportAgents(t.Context(), connect.NewRequest(&provisioningv1.ImportAgentsRequest{Tenant: tenant, RequestId: "r", Csv: make([]byte, 3<<20+1)}))
+	_, err := p.jobs.ImportAgents(t.Context(), connect.NewRequest(&provisioningv1.ImportAgentsRequest{Tenant: s.tenant, RequestId: "r", Csv: make([]byte, 3<<20+1)}))
 	if refused(err) != "invalid_argument" {
 		t.Errorf("3 MiB and a byte: %v", err)
 	}

@@ -26,43 +26,31 @@ import (
 	"github.com/busyhour/busyhour/pkg/boot"
 	"github.com/busyhour/busyhour/pkg/config"
 	"github.com/busyhour/busyhour/pkg/edge"
-	"github.com/busyhour/busyhour/pkg/embedded"
 	"github.com/busyhour/busyhour/pkg/eventlog"
 	"github.com/busyhour/busyhour/pkg/fanout"
 	"github.com/busyhour/busyhour/services/provisioning"
 )
 
-const (
-	tenant = "demo"
-	// limit is how long a test waits for what must come. Nothing waits that long unless it is broken.
-	limit = 30 * time.Second
-)
+// limit is how long a test waits for what must come. Nothing waits that long unless it is broken.
+const limit = 30 * time.Second
 
-// stage is the world around provisioning: servers in this process, and a downstream.
+// stage is the world around provisioning: servers, and a downstream. The servers are in this process; with the build tag
+// stack they are real ones, which other tests share.
 type stage struct {
 	*testing.T
-	kafka      *embedded.Kafka
-	redis      *embedded.Redis
-	nats       *embedded.NATS
+	// tenant of this test alone.
+	tenant     string
+	kafka      string
+	redis      redis.UniversalOptions
+	nats       string
+	flush      func() // loses all that Redis has of the tenant
 	downstream *downstream
 }
 
 func newStage(t *testing.T) *stage {
 	t.Helper()
 	s := &stage{T: t, downstream: newDownstream(t)}
-	var err error
-	if s.kafka, err = embedded.StartKafka("", nil); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(s.kafka.Close)
-	if s.redis, err = embedded.StartRedis(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(s.redis.Close)
-	if s.nats, err = embedded.StartNATS(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(s.nats.Close)
+	s.connect()
 	var plan []eventlog.TopicSpec
 	for _, p := range topics.Plan() {
 		if strings.HasPrefix(p.Name, "provisioning.") {
@@ -76,7 +64,7 @@ func newStage(t *testing.T) *stage {
 }
 
 func (s *stage) kafkaConfig(reg *prometheus.Registry) eventlog.Config {
-	return eventlog.Config{Brokers: []string{s.kafka.Addr}, ClientID: s.Name(), Logger: zap.NewNop(), Registry: reg}
+	return eventlog.Config{Brokers: []string{s.kafka}, ClientID: s.Name(), Logger: zap.NewNop(), Registry: reg}
 }
 
 // pod is one running provisioning.
@@ -115,15 +103,15 @@ func (s *stage) startPod(name string, cfg provisioning.Config) *pod {
 	if testing.Verbose() {
 		log = zaptest.NewLogger(s.T, zaptest.Level(zap.InfoLevel))
 	}
-	p.redis = redis.NewClient(&redis.Options{Addr: s.redis.Addr, MaxRetries: 1, ContextTimeoutEnabled: true})
+	p.redis = redis.NewUniversalClient(&s.redis)
 	s.Cleanup(func() { p.redis.Close() })
-	conn, err := fanout.Dial(fanout.Config{URL: s.nats.URL, Name: name, Registry: p.reg})
+	conn, err := fanout.Dial(fanout.Config{URL: s.nats, Name: name, Registry: p.reg})
 	if err != nil {
 		s.Fatal(err)
 	}
 	s.Cleanup(conn.Close)
 	service, err := provisioning.New(s.Context(), cfg, &boot.Backends{
-		Pod: name, Tenants: []string{tenant}, Redis: p.redis, Kafka: s.kafkaConfig(p.reg), NATS: conn, Log: log, Registry: p.reg,
+		Pod: name, Tenants: []string{s.tenant}, Redis: p.redis, Kafka: s.kafkaConfig(p.reg), NATS: conn, Log: log, Registry: p.reg,
 	})
 	if err != nil {
 		s.Fatal(err)
@@ -175,7 +163,7 @@ func (s *stage) await(what string, holds func() bool) {
 
 // job reads a job, also while the pod is being rebuilt.
 func (p *pod) job(id string) *provisioningv1.Job {
-	res, err := p.jobs.GetJob(p.stage.Context(), connect.NewRequest(&provisioningv1.GetJobRequest{Tenant: tenant, Id: id}))
+	res, err := p.jobs.GetJob(p.stage.Context(), connect.NewRequest(&provisioningv1.GetJobRequest{Tenant: p.stage.tenant, Id: id}))
 	if err != nil {
 		return &provisioningv1.Job{}
 	}
@@ -195,7 +183,7 @@ func (p *pod) ended(id string) *provisioningv1.Job {
 
 func (p *pod) create(requestID string, items ...*provisioningv1.Item) (*provisioningv1.Job, error) {
 	res, err := p.jobs.CreateJob(p.stage.Context(), connect.NewRequest(&provisioningv1.CreateJobRequest{
-		Tenant: tenant, RequestId: requestID, Items: items, Actor: "test",
+		Tenant: p.stage.tenant, RequestId: requestID, Items: items, Actor: "test",
 	}))
 	if err != nil {
 		return nil, err
@@ -217,7 +205,7 @@ func (p *pod) agents() map[string]*provisioningv1.Agent {
 	p.stage.Helper()
 	all := map[string]*provisioningv1.Agent{}
 	for token := ""; ; {
-		res, err := p.directory.ListAgents(p.stage.Context(), connect.NewRequest(&provisioningv1.ListAgentsRequest{Tenant: tenant, PageSize: 1000, PageToken: token}))
+		res, err := p.directory.ListAgents(p.stage.Context(), connect.NewRequest(&provisioningv1.ListAgentsRequest{Tenant: p.stage.tenant, PageSize: 1000, PageToken: token}))
 		if err != nil {
 			p.stage.Fatal(err)
 		}
@@ -234,7 +222,7 @@ func (p *pod) agents() map[string]*provisioningv1.Agent {
 func (p *pod) outcomes(id string) (all []*provisioningv1.Outcome) {
 	p.stage.Helper()
 	for token := ""; ; {
-		res, err := p.jobs.ListOutcomes(p.stage.Context(), connect.NewRequest(&provisioningv1.ListOutcomesRequest{Tenant: tenant, JobId: id, PageSize: 1000, PageToken: token}))
+		res, err := p.jobs.ListOutcomes(p.stage.Context(), connect.NewRequest(&provisioningv1.ListOutcomesRequest{Tenant: p.stage.tenant, JobId: id, PageSize: 1000, PageToken: token}))
 		if err != nil {
 			p.stage.Fatal(err)
 		}
@@ -263,14 +251,16 @@ func (p *pod) metric(name string) float64 {
 	return sum
 }
 
-// read reads a whole topic.
+// read reads what a topic has of the stage's tenant.
 func (s *stage) read(topic string) (all []eventlog.Message) {
 	s.Helper()
 	var mu sync.Mutex
 	err := eventlog.ReadTopic(s.Context(), s.kafkaConfig(prometheus.NewRegistry()), topic, nil, nil, func(m eventlog.Message) error {
 		mu.Lock()
 		defer mu.Unlock()
-		all = append(all, m)
+		if t := m.Header(eventlog.HeaderTenant); t == s.tenant || strings.HasPrefix(string(m.Key), s.tenant) {
+			all = append(all, m)
+		}
 		return nil
 	})
 	if err != nil {
