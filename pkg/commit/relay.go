@@ -77,9 +77,15 @@ func (s *Store) gaugeOutbox(ctx context.Context, tenant, key string) error {
 
 // settle waits until nothing is on its way to the log, at most this long.
 func (s *Store) settle(limit time.Duration) {
-	deadline := time.Now().Add(limit)
-	for !s.outbox.idle() && time.Now().Before(deadline) {
-		time.Sleep(5 * time.Millisecond)
+	late := time.After(limit)
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	for !s.outbox.idle() {
+		select {
+		case <-late:
+			return
+		case <-tick.C:
+		}
 	}
 }
 

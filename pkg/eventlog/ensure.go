@@ -191,13 +191,9 @@ func (e *ensurer) compare(spec TopicSpec, live *sarama.TopicMetadata) ([]Differe
 	if n := replicasOf(live); n < int(e.replication) {
 		differ("the number of replicas", e.replication, n, false, "reassign its partitions with more replicas")
 	}
-	entries, err := e.admin.DescribeConfig(sarama.ConfigResource{Type: sarama.TopicResource, Name: spec.Name})
+	have, err := e.present(spec.Name)
 	if err != nil {
 		return nil, fmt.Errorf("describe the settings of %s: %w", spec.Name, err)
-	}
-	have := map[string]string{}
-	for _, entry := range entries {
-		have[entry.Name] = entry.Value
 	}
 	if policy := have["cleanup.policy"]; !strings.EqualFold(policy, spec.Cleanup) {
 		differ("cleanup.policy", spec.Cleanup, policy, false, "set it with kafka-configs --alter")
@@ -249,4 +245,23 @@ func (e *ensurer) known(ctx context.Context, topics []string) error {
 		}
 	}
 	return nil
+}
+
+// present reads the settings that the topic has.
+func (e *ensurer) present(topic string) (map[string]string, error) {
+	topics := []*sarama.ConfigResource{{Type: sarama.TopicResource, Name: topic}}
+	results, err := e.admin.DescribeConfigs(topics, sarama.DescribeConfigsOptions{})
+	if err != nil {
+		return nil, err
+	}
+	have := map[string]string{}
+	for _, result := range results {
+		if result.ErrorCode != sarama.ErrNoError {
+			return nil, fmt.Errorf("%w: %s", result.ErrorCode, result.ErrorMsg)
+		}
+		for _, entry := range result.Configs {
+			have[entry.Name] = entry.Value
+		}
+	}
+	return have, nil
 }

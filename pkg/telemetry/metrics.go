@@ -1,6 +1,8 @@
 package telemetry
 
 import (
+	"errors"
+
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 )
@@ -20,7 +22,8 @@ func Registry() *prometheus.Registry {
 // the metrics of what they share.
 func Register[C prometheus.Collector](reg prometheus.Registerer, c C) C {
 	err := reg.Register(c)
-	if there, ok := err.(prometheus.AlreadyRegisteredError); ok {
+	var there prometheus.AlreadyRegisteredError
+	if errors.As(err, &there) {
 		return there.ExistingCollector.(C)
 	}
 	if err != nil {
