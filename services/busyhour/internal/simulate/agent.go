@@ -72,7 +72,7 @@ func (a *agent) start(v View) {
 
 func (a *agent) available() {
 	a.ask(&presencev1.ClientFrame{Frame: setStatus(presencev1.Status_STATUS_AVAILABLE, "")}, "set status", func(err error) {
-		if unavailable(err) {
+		if err != nil && !errors.Is(err, errCut) { // cut off, a new snapshot asks again
 			time.AfterFunc(time.Second, a.available)
 		}
 	})
@@ -149,10 +149,13 @@ func (a *agent) about(mean time.Duration) time.Duration {
 
 // later does it if the card still stands as it stood.
 func (a *agent) later(c *routingv1.Card, d time.Duration, action routingv1.ActRequest_Action) {
-	time.AfterFunc(d, func() { a.act(c, action) })
+	time.AfterFunc(d, func() { a.act(c, action, clicks) })
 }
 
-func (a *agent) act(c *routingv1.Card, action routingv1.ActRequest_Action) {
+// clicks is how often an agent tries before giving a button up.
+const clicks = 10
+
+func (a *agent) act(c *routingv1.Card, action routingv1.ActRequest_Action, clicks int) {
 	if now, ok := a.screen.View().Cards[c.ContactId]; !ok || now.State != c.State {
 		return
 	}
@@ -160,14 +163,11 @@ func (a *agent) act(c *routingv1.Card, action routingv1.ActRequest_Action) {
 		a.ledger.accepting(c.ContactId)
 	}
 	a.ask(&presencev1.ClientFrame{Frame: act(c.ContactId, action)}, actionName(action), func(err error) {
-		if err == nil {
+		switch {
+		case err == nil:
 			a.ledger.count(func(n *Counts) { n.acted(action) })
-			return
-		}
-		if unavailable(err) {
-			a.mu.Lock()
-			defer a.mu.Unlock()
-			a.later(c, a.about(time.Second), action)
+		case clicks > 1: // whatever the reason: a person whose card stays as it is clicks again
+			time.AfterFunc(time.Second, func() { a.act(c, action, clicks-1) })
 		}
 	})
 }
@@ -180,12 +180,6 @@ func (a *agent) ask(f *presencev1.ClientFrame, what string, answered func(error)
 		}
 		answered(err)
 	})
-}
-
-// unavailable: the same again will pass later.
-func unavailable(err error) bool {
-	var no *Refusal
-	return errors.As(err, &no) && (no.Reason == "UNVERIFIED" || no.Reason == "UNAVAILABLE")
 }
 
 func (n *Counts) acted(action routingv1.ActRequest_Action) {
