@@ -23,7 +23,7 @@ const policy = "default-src 'self'; base-uri 'none'; frame-ancestors 'none'; for
 
 const notBuilt = `The page is not in this binary: it was built without it.
 
-Build it with "make web" (Node.js 20.19 or later), then build again.
+Build it with "make page" (Node.js 20.19 or later), then build again.
 Everything else works without it: gRPC, JSON and the WebSocket at /ws/desktop.
 `
 

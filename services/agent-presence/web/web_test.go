@@ -50,7 +50,7 @@ func TestPageAndAssetsAreCachedAsTheyShould(t *testing.T) {
 
 func TestWithoutThePageTheAnswerSaysWhatToDo(t *testing.T) {
 	w := get(handler(fstest.MapFS{".gitkeep": {}}), "GET", "/")
-	if w.Code != http.StatusNotFound || !strings.Contains(w.Body.String(), "make web") {
+	if w.Code != http.StatusNotFound || !strings.Contains(w.Body.String(), "make page") {
 		t.Errorf("%d %q", w.Code, w.Body)
 	}
 }
