@@ -151,9 +151,9 @@ func (o *office) react(agent string, c *routingv1.Card) {
 	}
 	switch c.State {
 	case offeredState:
-		switch rand.N(10) {
+		switch rand.N(20) {
 		case 0: // misses it
-		case 1, 2:
+		case 1, 2, 3:
 			o.act(agent, c, decline)
 		default:
 			o.act(agent, c, accept)
@@ -164,7 +164,7 @@ func (o *office) react(agent string, c *routingv1.Card) {
 			o.act(agent, c, end)
 		}
 	case wrapUpState:
-		if rand.N(2) == 0 {
+		if rand.N(5) > 0 {
 			o.act(agent, c, complete)
 		}
 	}

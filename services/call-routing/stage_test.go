@@ -323,23 +323,25 @@ func (p *pod) metric(name string, labels ...string) float64 {
 	return sum
 }
 
-// desk is what agents' screens are pushed.
+// desk is what agents' screens are pushed. What two agents are pushed has no order.
 type desk struct {
 	*stage
-	pushes chan *routingv1.WorkloadPush
+	pushes map[string]chan *routingv1.WorkloadPush // by agent
 }
 
 // watch subscribes to the workload of agents.
 func (s *stage) watch(agents ...string) *desk {
 	s.Helper()
-	d := &desk{s, make(chan *routingv1.WorkloadPush, 4096)}
+	d := &desk{s, map[string]chan *routingv1.WorkloadPush{}}
 	for _, a := range agents {
+		pushes := make(chan *routingv1.WorkloadPush, 256)
+		d.pushes[a] = pushes
 		sub, err := s.conn.Subscribe(subjects.Workload(tenant, a), func(_ context.Context, _ string, data []byte) {
 			push := &routingv1.WorkloadPush{}
 			if err := proto.Unmarshal(data, push); err != nil {
 				s.Error(err)
 			}
-			d.pushes <- push
+			pushes <- push
 		})
 		if err != nil {
 			s.Fatal(err)
@@ -349,32 +351,19 @@ func (s *stage) watch(agents ...string) *desk {
 	return d
 }
 
-// next is the next push.
-func (d *desk) next() *routingv1.WorkloadPush {
-	d.Helper()
-	select {
-	case p := <-d.pushes:
-		return p
-	case <-time.After(limit):
-		d.Fatal("no workload was pushed")
-		return nil
-	}
-}
-
-// card waits for a push that shows the agent one card in this state; an empty workload for state 0.
+// card waits for the agent's next push, which must show one card in this state; no card at all for state 0.
 func (d *desk) card(agent string, want routingv1.ContactState) *routingv1.Card {
 	d.Helper()
-	p := d.next()
-	if p.AgentId != agent {
-		d.Fatalf("pushed to %s, not %s: %v", p.AgentId, agent, p)
+	var p *routingv1.WorkloadPush
+	select {
+	case p = <-d.pushes[agent]:
+	case <-time.After(limit):
+		d.Fatalf("agent %s was pushed nothing, want one card %s", agent, want)
 	}
-	if want == 0 {
-		if len(p.Workload.Cards) != 0 {
-			d.Fatalf("agent %s still holds %v", agent, p.Workload.Cards)
-		}
+	switch {
+	case want == 0 && len(p.Workload.Cards) == 0:
 		return nil
-	}
-	if len(p.Workload.Cards) != 1 || p.Workload.Cards[0].State != want {
+	case want == 0 || len(p.Workload.Cards) != 1 || p.Workload.Cards[0].State != want:
 		d.Fatalf("agent %s holds %v, want one card %s", agent, p.Workload.Cards, want)
 	}
 	return p.Workload.Cards[0]

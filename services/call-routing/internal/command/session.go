@@ -180,19 +180,21 @@ func (s *session) outgoing() (messages []*routingv1.ConnectResponse, anew bool) 
 	return messages, anew
 }
 
-// wantedAck notes that the switch has taken a wish. What comes while a note is on its way goes with the next.
+// wantedAck notes that the switch has taken a wish, together with what else it takes in a moment: the note only has to come
+// before the wish is told again, and by then the call has often shown that the wish is met.
 func (s *session) wantedAck(a *routingv1.WantedAck) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.taken = append(s.taken, a)
 	if !s.taking {
 		s.taking = true
-		go s.tellTaken()
+		time.AfterFunc(takenDelay, s.tellTaken)
 	}
 }
 
 const (
 	maxTaken     = 128
+	takenDelay   = 50 * time.Millisecond
 	takenTimeout = 2 * time.Second
 )
 
@@ -202,11 +204,11 @@ func (s *session) tellTaken() {
 		n := min(len(s.taken), maxTaken)
 		bundle := s.taken[:n:n]
 		s.taken = s.taken[n:]
-		s.taking = n > 0
-		s.mu.Unlock()
-		if n == 0 {
+		if s.taking = n > 0; !s.taking {
+			s.mu.Unlock()
 			return
 		}
+		s.mu.Unlock()
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(s.ctx), takenTimeout)
 		// A note that is lost costs a resend, which is acknowledged again.
 		_ = s.svc.flow.WishesTaken(ctx, s.hello.Tenant, bundle)

@@ -21,9 +21,15 @@ var waitingPages = []int{4, 16, 64}
 const looks = 8
 
 // LookAt looks at an agent anew, in their turn: after a presence change, a change in the directory, the end of a contact.
+// A look that has not begun yet will see this reason for it too.
 func (f *Flow) LookAt(ctx context.Context, tenant, agent string) {
+	key := agentLane(tenant, agent)
+	if _, due := f.dueLooks.LoadOrStore(key, true); due {
+		return
+	}
 	ctx = context.WithoutCancel(ctx)
-	f.lanes.Go(agentLane(tenant, agent), func() time.Duration {
+	f.lanes.Go(key, func() time.Duration {
+		f.dueLooks.Delete(key)
 		f.look(ctx, tenant, agent)
 		return 0
 	})

@@ -50,6 +50,8 @@ type Flow struct {
 	taken   *taken
 	metrics *metrics
 	log     *zap.Logger
+
+	dueLooks sync.Map // agent lanes with a look that has not begun
 }
 
 // New makes a Flow.
@@ -132,6 +134,8 @@ func decide(ctx context.Context, tx *commit.Tx, d *decision, id string, cmd cont
 	if cmd.Verb == contact.CallOffered {
 		queue = tx.Foreign(state.Provisioning, state.QueueEntry(cmd.Signal.Offered.GetQueueId()))
 	}
+	w := &workload{}
+	w.ask(tx, cmd.Agent) // nearly always the one whose workload changes; others are known only from the contact
 	if err := tx.Fetch(ctx); err != nil {
 		return err
 	}
@@ -154,7 +158,7 @@ func decide(ctx context.Context, tx *commit.Tx, d *decision, id string, cmd cont
 		return nil
 	}
 	d.revision = tx.Next(r)
-	return keep(ctx, tx, d, r)
+	return keep(ctx, tx, d, r, w)
 }
 
 func atOf(tx *commit.Tx, r *commit.Record, id string) contact.At {
@@ -171,23 +175,38 @@ func correctDeadline(tx *commit.Tx, r *commit.Record, c *routingv1.Contact) {
 	tx.Deadline(r, contact.Due(c))
 }
 
+// workload is an agent's record, asked for as soon as the agent is known.
+type workload struct {
+	agent  string
+	record *commit.Record
+}
+
+func (w *workload) ask(tx *commit.Tx, agent string) {
+	if agent != "" {
+		w.agent, w.record = agent, tx.Record(state.Workload(agent))
+	}
+}
+
 // keep writes the change, and what its agent holds now.
-func keep(ctx context.Context, tx *commit.Tx, d *decision, r *commit.Record) error {
-	if agent := d.change.Agent(); agent != "" {
-		w := tx.Record(state.Workload(agent))
+func keep(ctx context.Context, tx *commit.Tx, d *decision, r *commit.Record, w *workload) error {
+	if err := state.PutContact(tx, r, d.change); err != nil {
+		return err
+	}
+	agent := d.change.Agent()
+	if agent == "" {
+		return nil
+	}
+	if w.agent != agent {
+		w.ask(tx, agent)
 		if err := tx.Fetch(ctx); err != nil {
 			return err
 		}
-		before, err := state.ReadWorkload(w)
-		if err != nil {
-			return err
-		}
-		if err := state.PutContact(tx, r, d.change); err != nil {
-			return err
-		}
-		return keepWorkload(tx, d, w, contact.Workload(before, d.change, tx.Now()))
 	}
-	return state.PutContact(tx, r, d.change)
+	before, err := state.ReadWorkload(w.record)
+	if err != nil {
+		return err
+	}
+	return keepWorkload(tx, d, w.record, contact.Workload(before, d.change, tx.Now()))
 }
 
 func keepWorkload(tx *commit.Tx, d *decision, r *commit.Record, w *routingv1.Workload) error {

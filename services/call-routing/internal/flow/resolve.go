@@ -45,7 +45,7 @@ func surplusOf(ctx context.Context, tx *commit.Tx, c *candidate) ([]string, erro
 	for _, card := range c.Workload.GetCards() {
 		records = append(records, tx.Record(state.Contact(card.ContactId)))
 	}
-	if len(records) == 0 {
+	if len(records) == 0 || c.Agent == nil { // without a directory entry nobody can say how many are too many
 		return nil, nil
 	}
 	if err := tx.Fetch(ctx); err != nil {
