@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -16,7 +17,8 @@ type bench struct {
 	t       *testing.T
 	claim   *claim
 	records chan *sarama.ConsumerMessage
-	handed  []string // "offset.attempt@milliseconds"
+	mu      sync.Mutex // handle writes below, while outcomes come from the test
+	handed  []string   // "offset.attempt@milliseconds"
 	dones   map[int64]func(error)
 	marks   []int64
 	pauses  []bool
@@ -52,20 +54,36 @@ func newBench(t *testing.T) *bench {
 }
 
 func (b *bench) handle(_ context.Context, m Message, done func(error)) {
+	b.mu.Lock()
 	b.tries[m.Offset]++
 	b.handed = append(b.handed, fmt.Sprintf("%d.%d@%d", m.Offset, b.tries[m.Offset], time.Since(b.began).Milliseconds()))
 	b.dones[m.Offset] = done
+	try := b.tries[m.Offset]
+	b.mu.Unlock()
 	if b.answer != nil {
-		if err, now := b.answer(m.Offset, b.tries[m.Offset]); now {
+		if err, now := b.answer(m.Offset, try); now {
 			done(err)
 		}
 	}
+}
+
+// done is the outcome function of the newest attempt.
+func (b *bench) done(offset int64) func(error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.dones[offset]
 }
 
 func (b *bench) give(offsets ...int64) {
 	for _, offset := range offsets {
 		b.records <- &sarama.ConsumerMessage{Offset: offset}
 	}
+	synctest.Wait()
+}
+
+// pass lets time go by, and all that falls due in it happen.
+func (b *bench) pass(d time.Duration) {
+	time.Sleep(d)
 	synctest.Wait()
 }
 
@@ -95,12 +113,12 @@ func TestOutcomesMayComeInAnyOrder(t *testing.T) {
 		b := newBench(t)
 		b.give(10, 11, 14)
 		b.wantHanded("10.1@0", "11.1@0", "14.1@0")
-		b.dones[11](nil)
-		b.dones[14](nil)
+		b.done(11)(nil)
+		b.done(14)(nil)
 		if len(b.marks) != 0 {
 			t.Errorf("marked %v while 10 is in hand", b.marks)
 		}
-		b.dones[10](nil)
+		b.done(10)(nil)
 		b.wantMark(15)
 		b.end()
 	})
@@ -117,7 +135,7 @@ func TestFailedRecordComesAgainLaterAndLaterAndHoldsUpNewOnes(t *testing.T) {
 		}
 		b.give(0, 1)
 		b.give(2)
-		time.Sleep(time.Minute)
+		b.pass(time.Minute)
 		// 200 ms, doubled up to 5 s.
 		b.wantHanded("0.1@0", "1.1@0", "1.2@200", "1.3@600", "1.4@1400", "1.5@3000", "1.6@6200", "1.7@11200", "2.1@11200")
 		b.wantMark(3)
@@ -137,9 +155,9 @@ func TestBackOffBeginsAnewOnceTheMarkHasMoved(t *testing.T) {
 			return nil, true
 		}
 		b.give(0)
-		time.Sleep(time.Second)
+		b.pass(time.Second)
 		b.give(1)
-		time.Sleep(time.Second)
+		b.pass(time.Second)
 		b.wantHanded("0.1@0", "0.2@200", "1.1@1000", "1.2@1200")
 		b.end()
 	})
@@ -149,19 +167,19 @@ func TestSecondOutcomeOfAnAttemptIsIgnored(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBench(t)
 		b.give(0)
-		first := b.dones[0]
+		first := b.done(0)
 		first(errors.New("not yet"))
 		first(nil)
 		if len(b.marks) != 0 {
 			t.Errorf("marked %v though the record is to come again", b.marks)
 		}
-		time.Sleep(time.Second)
+		b.pass(time.Second)
 		b.wantHanded("0.1@0", "0.2@200")
 		first(nil) // of the first attempt, while the second is in hand
 		if len(b.marks) != 0 {
 			t.Errorf("marked %v by an outcome of an earlier attempt", b.marks)
 		}
-		b.dones[0](nil)
+		b.done(0)(nil)
 		b.wantMark(1)
 		b.end()
 	})
@@ -177,7 +195,7 @@ func TestPartitionIsPausedWhenTooMuchIsInHand(t *testing.T) {
 			t.Fatalf("handed out %d, paused %v, want %d and paused", len(b.handed), b.pauses, windowLimit)
 		}
 		for offset := range int64(windowLimit) {
-			b.dones[offset](nil)
+			b.done(offset)(nil)
 		}
 		synctest.Wait()
 		if len(b.handed) != 2*windowLimit || fmt.Sprint(b.pauses) != "[true false]" {
@@ -194,14 +212,14 @@ func TestPartitionIsGivenUpWhateverIsInHand(t *testing.T) {
 		b.give(0, 1)
 		go func() {
 			time.Sleep(100 * time.Millisecond) // soon enough to spare the next member the repetition
-			b.dones[0](nil)
+			b.done(0)(nil)
 		}()
 		b.end()
 		if took := time.Since(b.began); took != partingWait {
 			t.Errorf("gave up the partition after %v, want %v", took, partingWait)
 		}
 		b.wantMark(1)
-		b.dones[1](nil) // too late: it may be somebody else's by now
+		b.done(1)(nil) // too late: it may be somebody else's by now
 		b.wantMark(1)
 	})
 }
@@ -210,7 +228,7 @@ func TestPartitionIsGivenUpAtOnceWhenNothingIsAwaited(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBench(t)
 		b.give(0)
-		b.dones[0](errors.New("not yet"))
+		b.done(0)(errors.New("not yet"))
 		b.end()
 		if took := time.Since(b.began); took != 0 {
 			t.Errorf("gave up the partition after %v, want at once: a record that waits for its next try is not awaited", took)
@@ -237,11 +255,11 @@ func TestLagCountsFromTheMark(t *testing.T) {
 		b.claim.end = func() int64 { return 20 }
 		b.records <- &sarama.ConsumerMessage{Offset: 7, Timestamp: time.Now()}
 		synctest.Wait()
-		time.Sleep(3 * time.Second)
+		b.pass(3 * time.Second)
 		if records, age := b.claim.lag(time.Now()); records != 13 || age != 3*time.Second {
 			t.Errorf("lag is %d records, %v, want 13, 3 s", records, age)
 		}
-		b.dones[7](nil)
+		b.done(7)(nil)
 		if records, age := b.claim.lag(time.Now()); records != 12 || age != 0 {
 			t.Errorf("lag is %d records, %v, want 12, 0", records, age)
 		}
