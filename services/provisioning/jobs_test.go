@@ -10,11 +10,13 @@ import (
 
 	"connectrpc.com/connect"
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/redis/go-redis/v9"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	provisioningv1 "github.com/busyhour/busyhour/api/gen/busyhour/provisioning/v1"
 	"github.com/busyhour/busyhour/api/topics"
+	"github.com/busyhour/busyhour/pkg/commit"
 	"github.com/busyhour/busyhour/pkg/eventlog"
 )
 
@@ -134,18 +136,23 @@ func TestASlowDownstreamDoesNotHoldUpIngestion(t *testing.T) {
 func TestADeadWorkersItemsAreRunByAnother(t *testing.T) {
 	s := newStage(t)
 	cfg := s.told()
-	cfg.Work.ItemTimeout, cfg.Work.TakeOver = 300*time.Millisecond, 600*time.Millisecond
-	var calls atomic.Int64
+	cfg.Work.ItemTimeout, cfg.Work.TakeOver = time.Second, 2*time.Second
+	var hangs atomic.Bool
+	hangs.Store(true)
 	s.downstream.answers(func(r *http.Request) int {
-		if calls.Add(1) <= 16 { // the first pod hangs, and never comes back
+		if hangs.Load() {
 			<-r.Context().Done()
 		}
 		return http.StatusOK
 	})
 	a := s.startPod("a", cfg)
 	j := a.mustCreate("r-1", upserts(16)...)
-	s.await("a has taken them", func() bool { return calls.Load() == 16 })
+	s.await("a has taken some", func() bool {
+		_, calls, _ := s.downstream.standing()
+		return calls > 0 && a.metric("busyhour_provisioning_stream_items") == 16
+	})
 	a.redis.Close() // it is cut off: whatever it finds out, it can tell nobody
+	hangs.Store(false)
 	b := s.startPod("b", cfg)
 	if j = b.ended(j.GetId()); j.GetApplied() != 16 {
 		t.Errorf("ended as %v", j)
@@ -355,5 +362,32 @@ func TestImport(t *testing.T) {
 	_, err := p.jobs.ImportAgents(t.Context(), connect.NewRequest(&provisioningv1.ImportAgentsRequest{Tenant: s.tenant, RequestId: "r", Csv: make([]byte, 3<<20+1)}))
 	if refused(err) != "invalid_argument" {
 		t.Errorf("3 MiB and a byte: %v", err)
+	}
+}
+
+// Whatever happens to the stream, the items' records know what has to be in it.
+func TestALostStreamIsFilledAgain(t *testing.T) {
+	s := newStage(t)
+	open := make(chan struct{})
+	s.downstream.answers(func(*http.Request) int { <-open; return http.StatusOK })
+	cfg := s.told()
+	cfg.Downstream.Concurrency, cfg.Work.Concurrency = 1, 1
+	p := s.startPod("a", cfg)
+	j := p.mustCreate("r-1", upserts(5)...)
+	s.await("all is in the stream", func() bool { return p.metric("busyhour_provisioning_stream_items") == 5 })
+	epoch := uint32(p.metric("busyhour_gate_epoch"))
+	key := func(name string) string { return commit.Key(s.tenant, "provisioning", epoch, name) }
+	if err := p.redis.Unlink(t.Context(), key("stream"), key("queued")).Err(); err != nil {
+		t.Fatal(err)
+	}
+	for n := range 5 { // as if ten minutes had passed
+		if err := p.redis.ZAdd(t.Context(), key("deadlines"), redis.Z{Score: 1, Member: fmt.Sprintf("item:%s/%d", j.GetId(), n+1)}).Err(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s.await("all is in the stream again", func() bool { return p.metric("busyhour_provisioning_stream_items") == 5 })
+	close(open)
+	if j = p.ended(j.GetId()); j.GetApplied() != 5 {
+		t.Errorf("ended as %v", j)
 	}
 }

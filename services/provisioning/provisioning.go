@@ -72,7 +72,8 @@ func New(_ context.Context, cfg Config, b *boot.Backends) (*Service, error) {
 		{Name: "recovery", Run: rebuilt.Run},
 		{Name: "workers", Run: work.New(cfg.Work, s.store, items, s.flow, downstream, b.Pod, b.Log, b.Registry).Run},
 		{Name: "sweep", Run: sweep.New(s.store, s.flow, in, b.Log, b.Registry).Run},
-		{Name: "requeue", Run: recovery.NewRequeue(s.store, s.flow, in, b.Kafka, b.Pod, b.Log, b.Registry).Run},
+		{Name: "requeue", Run: recovery.NewRequeue(s.store, in, b.Kafka, b.Pod, b.Log, b.Registry).Run},
+		{Name: "ingest", Run: in.Run},
 		{Name: "requests", Run: s.group.Run},
 	}
 	return s, nil

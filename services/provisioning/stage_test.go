@@ -32,7 +32,7 @@ import (
 )
 
 // limit is how long a test waits for what must come. Nothing waits that long unless it is broken.
-const limit = 30 * time.Second
+const limit = time.Minute
 
 // stage is the world around provisioning: servers, and a downstream. The servers are in this process; with the build tag
 // stack they are real ones, which other tests share.

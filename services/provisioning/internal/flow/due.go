@@ -13,10 +13,10 @@ import (
 // ItemDue moves an item whose deadline has passed: one that has ended is forgotten, one that has been pending for too
 // long has failed, and any other is to be in the stream.
 func (f *Flow) ItemDue(ctx context.Context, tenant, name, op string) (Taken, error) {
-	taken := Taken{Name: name}
+	var open []string
 	var expired *provisioningv1.Outcome
 	result, err := f.store.Do(ctx, tenant, op, func(ctx context.Context, tx *commit.Tx) error {
-		taken.Final, expired = true, nil
+		open, expired = nil, nil
 		r := tx.Record(name)
 		if err := tx.Fetch(ctx); err != nil {
 			return err
@@ -26,22 +26,21 @@ func (f *Flow) ItemDue(ctx context.Context, tenant, name, op string) (Taken, err
 			return err
 		}
 		if o == nil || job.Final(o) {
-			state.Forget(tx, r, o)
+			forget(tx, r, o, state.ItemDeadline(o))
 			return nil
 		}
 		if v, yes := job.Expired(o, tx.Now()); yes {
 			expired = job.Finish(o, v, tx.Now())
 			return state.PutItem(tx, r, expired)
 		}
-		taken.Final = false
+		open = []string{name}
 		tx.Deadline(r, tx.Now().Add(job.LookAfter))
 		return nil
 	})
 	if err == nil && result.Changed {
 		f.count(expired)
 	}
-	taken.Epoch = result.Epoch
-	return taken, err
+	return Taken{Epoch: result.Epoch, Items: open}, err
 }
 
 // brokenPortion is how many items of a broken-off job are ended in one go.
@@ -63,7 +62,8 @@ func (f *Flow) JobDue(ctx context.Context, tenant, id, op string) error {
 	return nil
 }
 
-// brokenOff returns the next items of a job that never came. When there are none left, the job waits to be forgotten.
+// brokenOff returns the next items of a job that never came. Only when there are none left does the job wait to be
+// forgotten; until then it falls due again and again.
 func (f *Flow) brokenOff(ctx context.Context, tenant, id, op string) (missing []*provisioningv1.Outcome, err error) {
 	_, err = f.store.Do(ctx, tenant, op, func(ctx context.Context, tx *commit.Tx) error {
 		missing = nil
@@ -75,21 +75,29 @@ func (f *Flow) brokenOff(ctx context.Context, tenant, id, op string) (missing []
 		if err != nil {
 			return err
 		}
-		if j == nil || !tx.Now().Before(j.GetCreatedAt().AsTime().Add(job.Keep)) {
-			state.Forget(tx, r, nil)
+		keep := j.GetCreatedAt().AsTime().Add(job.Keep)
+		if j == nil || j.GetAcceptedAt() != nil || !tx.Now().Before(keep) {
+			forget(tx, r, nil, keep)
 			return nil
 		}
-		if j.GetAcceptedAt() == nil {
-			if missing, err = f.neverCame(ctx, tx, j); err != nil {
-				return err
-			}
+		if missing, err = f.neverCame(ctx, tx, j); err != nil {
+			return err
 		}
-		if len(missing) < brokenPortion {
-			tx.Deadline(r, j.GetCreatedAt().AsTime().Add(job.Keep))
+		if len(missing) == 0 {
+			tx.Deadline(r, keep)
 		}
 		return nil
 	})
 	return missing, err
+}
+
+// forget takes a record out, unless something has happened to it since its deadline was set: then its time is later.
+func forget(tx *commit.Tx, r *commit.Record, o *provisioningv1.Outcome, due time.Time) {
+	if r.Exists() && tx.Now().Before(due) {
+		tx.Deadline(r, due)
+		return
+	}
+	state.Forget(tx, r, o)
 }
 
 func (f *Flow) neverCame(ctx context.Context, tx *commit.Tx, j *provisioningv1.Job) (missing []*provisioningv1.Outcome, err error) {
@@ -113,7 +121,7 @@ func (f *Flow) neverCame(ctx context.Context, tx *commit.Tx, j *provisioningv1.J
 }
 
 func (f *Flow) failMissing(ctx context.Context, tenant, name string, m *provisioningv1.Outcome) error {
-	_, _, err := f.changeItem(ctx, tenant, name, "missing", func(have *provisioningv1.Outcome, _ time.Time) *provisioningv1.Outcome {
+	_, err := f.changeItem(ctx, tenant, name, "missing", func(have *provisioningv1.Outcome, _ time.Time) *provisioningv1.Outcome {
 		if have != nil {
 			return nil
 		}

@@ -11,39 +11,71 @@ import (
 	"github.com/busyhour/busyhour/services/provisioning/internal/state"
 )
 
-// Taken is a request that has become an item.
+// Taken says which requests are items now, and have not ended: they are to be in the stream.
 type Taken struct {
-	// Name of the item's record.
-	Name string
-	// Epoch in which it is an item.
 	Epoch uint32
-	// Final: it has ended, and is not to be run.
-	Final bool
+	Items []string // names of their records
 }
 
-// Take makes a request an item, if it is none yet.
-func (f *Flow) Take(ctx context.Context, r *provisioningv1.Request) (Taken, error) {
-	name := state.Item(r.GetJobId(), r.GetNumber())
-	o, result, err := f.changeItem(ctx, r.GetTenant(), name, "take", func(have *provisioningv1.Outcome, now time.Time) *provisioningv1.Outcome {
-		return job.Take(have, r, now)
+// Take makes requests of a tenant items, those that are none yet. Many travel in one commit: a pending item is no event,
+// and the requests that it comes from are in the log.
+func (f *Flow) Take(ctx context.Context, tenant string, requests []*provisioningv1.Request) (Taken, error) {
+	var open []string
+	result, err := f.store.Do(ctx, tenant, "", func(ctx context.Context, tx *commit.Tx) error {
+		open = open[:0]
+		records := make(map[string]*commit.Record, len(requests)) // a request may be there twice
+		for _, r := range requests {
+			if name := state.ItemOf(r); records[name] == nil {
+				records[name] = tx.Record(name)
+			}
+		}
+		if err := tx.Fetch(ctx); err != nil {
+			return err
+		}
+		for _, r := range requests {
+			name := state.ItemOf(r)
+			record, first := records[name]
+			if !first {
+				continue
+			}
+			delete(records, name)
+			pending, err := take(tx, record, r)
+			if err != nil {
+				return err
+			}
+			if pending {
+				open = append(open, name)
+			}
+		}
+		return nil
 	})
-	return Taken{Name: name, Epoch: result.Epoch, Final: job.Final(o)}, err
+	return Taken{Epoch: result.Epoch, Items: open}, err
+}
+
+func take(tx *commit.Tx, record *commit.Record, r *provisioningv1.Request) (pending bool, err error) {
+	have, err := state.ItemIn(record)
+	if err != nil || job.Final(have) {
+		return false, err
+	}
+	if o := job.Take(have, r, tx.Now()); o != nil {
+		err = state.PutItem(tx, record, o)
+	}
+	return true, err
 }
 
 // Finish ends an item, if it has not ended before.
 func (f *Flow) Finish(ctx context.Context, tenant, name string, v job.Verdict) (*provisioningv1.Outcome, error) {
-	o, _, err := f.changeItem(ctx, tenant, name, "finish", func(have *provisioningv1.Outcome, now time.Time) *provisioningv1.Outcome {
+	return f.changeItem(ctx, tenant, name, "finish", func(have *provisioningv1.Outcome, now time.Time) *provisioningv1.Outcome {
 		if have == nil {
 			return nil
 		}
 		return job.Finish(have, v, now)
 	})
-	return o, err
 }
 
 // changeItem decides about one item and returns it as it stands after.
-func (f *Flow) changeItem(ctx context.Context, tenant, name, op string, decide func(*provisioningv1.Outcome, time.Time) *provisioningv1.Outcome) (o *provisioningv1.Outcome, result commit.Result, err error) {
-	result, err = f.store.Do(ctx, tenant, op+":"+name, func(ctx context.Context, tx *commit.Tx) error {
+func (f *Flow) changeItem(ctx context.Context, tenant, name, op string, decide func(*provisioningv1.Outcome, time.Time) *provisioningv1.Outcome) (o *provisioningv1.Outcome, err error) {
+	result, err := f.store.Do(ctx, tenant, op+":"+name, func(ctx context.Context, tx *commit.Tx) error {
 		r := tx.Record(name)
 		if err := tx.Fetch(ctx); err != nil {
 			return err
@@ -63,7 +95,7 @@ func (f *Flow) changeItem(ctx context.Context, tenant, name, op string, decide f
 	if err == nil && result.Changed {
 		f.count(o)
 	}
-	return o, result, err
+	return o, err
 }
 
 func (f *Flow) count(o *provisioningv1.Outcome) {
@@ -88,30 +120,6 @@ func (f *Flow) Item(ctx context.Context, tenant, name string) (o *provisioningv1
 	return o, err
 }
 
-// Open leaves of some requests of a tenant those whose items have not ended.
-func (f *Flow) Open(ctx context.Context, tenant string, all []*provisioningv1.Request) (open []*provisioningv1.Request, err error) {
-	_, err = f.store.Read(ctx, tenant, func(ctx context.Context, tx *commit.Tx) error {
-		records := make([]*commit.Record, len(all))
-		for i, r := range all {
-			records[i] = tx.Record(state.Item(r.GetJobId(), r.GetNumber()))
-		}
-		if err := tx.Fetch(ctx); err != nil {
-			return err
-		}
-		for i, r := range records {
-			o, err := state.ItemIn(r)
-			if err != nil {
-				return err
-			}
-			if !job.Final(o) {
-				open = append(open, all[i])
-			}
-		}
-		return nil
-	})
-	return open, err
-}
-
 // Applied is what an item made of the directory.
 type Applied struct {
 	Standing
@@ -121,7 +129,7 @@ type Applied struct {
 // Apply makes an item's change in the directory. It does not wait for the log; Durable does.
 func (f *Flow) Apply(ctx context.Context, r *provisioningv1.Request) (*Applied, error) {
 	wish, decide := wishOf(r)
-	standing, result, err := f.commit(ctx, wish, state.Item(r.GetJobId(), r.GetNumber()), decide)
+	standing, result, err := f.commit(ctx, wish, state.ItemOf(r), decide)
 	if err != nil {
 		return nil, err
 	}

@@ -23,7 +23,7 @@ func requestMessage(r *provisioningv1.Request, trace []eventlog.Header) (eventlo
 	if err != nil {
 		return eventlog.Message{}, fmt.Errorf("encode item %d: %w", r.GetNumber(), err)
 	}
-	record := state.Item(r.GetJobId(), r.GetNumber())
+	record := state.ItemOf(r)
 	headers := []eventlog.Header{
 		{Key: eventlog.HeaderSpecVersion, Value: "1.0"},
 		{Key: eventlog.HeaderID, Value: r.GetTenant() + "/" + record},

@@ -1,8 +1,10 @@
 // Package ingest takes requests from Kafka into Redis, and nothing more: what a downstream does can never hold up a
 // partition.
 //
-//	provisioning.requests ─▶ decode, validate ─▶ item record ─▶ stream ─▶ offset
+//	provisioning.requests ─▶ decode, validate ─▶ item records ─▶ stream ─▶ offset
 //	                              └─ bad ─▶ provisioning.dead-letter ─▶ offset
+//
+// What comes while a bundle is on its way into Redis goes with the next: the more there is, the less one costs.
 //
 // The stream dies with Redis. The offset may be marked all the same once an item is in it: recovery reads the requests
 // again and takes in every one that has no outcome.
@@ -11,7 +13,8 @@ package ingest
 import (
 	"context"
 	"fmt"
-	"slices"
+	"sync"
+	"time"
 	"unicode/utf8"
 
 	"buf.build/go/protovalidate"
@@ -22,7 +25,6 @@ import (
 	provisioningv1 "github.com/busyhour/busyhour/api/gen/busyhour/provisioning/v1"
 	"github.com/busyhour/busyhour/api/topics"
 	"github.com/busyhour/busyhour/pkg/eventlog"
-	"github.com/busyhour/busyhour/pkg/refusal"
 	"github.com/busyhour/busyhour/pkg/telemetry"
 	"github.com/busyhour/busyhour/services/provisioning/internal/flow"
 	"github.com/busyhour/busyhour/services/provisioning/internal/job"
@@ -32,8 +34,12 @@ import (
 // Group is the consumer group that ingests.
 const Group = "provisioning.requests"
 
-// atOnce is how many requests are on their way into Redis at once, of one pod.
-const atOnce = 64
+const (
+	bundle  = 200  // requests that go into Redis together
+	waiting = 4096 // requests that wait for it, of one tenant
+	// patience with Redis for one bundle. Then its requests are handed out again.
+	patience = 10 * time.Second
+)
 
 // Producer writes dead letters.
 type Producer interface {
@@ -42,24 +48,33 @@ type Producer interface {
 
 // Ingest takes requests in.
 type Ingest struct {
-	tenants []string
+	waiting map[string]chan one // by tenant; never changed after New
 	flow    *flow.Flow
-	queue   *queue
+	stream  *stream.Stream
 	dead    Producer
 	log     *zap.Logger
 	bad     prometheus.Counter
-	room    chan struct{}
+}
+
+// one is a request on its way, and whom to tell.
+type one struct {
+	request *provisioningv1.Request
+	done    func(error)
 }
 
 // New makes an Ingest.
 func New(tenants []string, f *flow.Flow, s *stream.Stream, dead Producer, log *zap.Logger, reg prometheus.Registerer) *Ingest {
-	return &Ingest{
-		tenants: tenants, flow: f, queue: newQueue(s), dead: dead, log: log, room: make(chan struct{}, atOnce),
+	in := &Ingest{
+		waiting: map[string]chan one{}, flow: f, stream: s, dead: dead, log: log,
 		bad: telemetry.Register(reg, prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "busyhour_provisioning_dead_letters_total",
 			Help: "Requests that could not be read or may not be run.",
 		})),
 	}
+	for _, t := range tenants {
+		in.waiting[t] = make(chan one, waiting)
+	}
+	return in
 }
 
 // Handle is the handler of the consumer group.
@@ -76,16 +91,58 @@ func (in *Ingest) Handle(ctx context.Context, m eventlog.Message, done func(erro
 		return
 	}
 	select {
-	case in.room <- struct{}{}:
+	case in.waiting[r.GetTenant()] <- one{r, done}:
 	case <-ctx.Done():
 		done(ctx.Err())
-		return
 	}
-	go func() {
-		err := in.Take(ctx, r)
-		<-in.room
-		done(err)
-	}()
+}
+
+// Run takes in what Handle was given, until ctx ends. The consumer group must have ended before.
+func (in *Ingest) Run(ctx context.Context) error {
+	var tenants sync.WaitGroup
+	for tenant, waiting := range in.waiting {
+		tenants.Go(func() { in.serve(ctx, tenant, waiting) })
+	}
+	tenants.Wait()
+	return nil
+}
+
+func (in *Ingest) serve(ctx context.Context, tenant string, waiting <-chan one) {
+	for {
+		select {
+		case first := <-waiting:
+			in.takeBundle(context.WithoutCancel(ctx), tenant, collect(first, waiting))
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// collect takes what waits behind the first.
+func collect(first one, waiting <-chan one) []one {
+	all := []one{first}
+	for len(all) < bundle {
+		select {
+		case next := <-waiting:
+			all = append(all, next)
+		default:
+			return all
+		}
+	}
+	return all
+}
+
+func (in *Ingest) takeBundle(ctx context.Context, tenant string, all []one) {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	requests := make([]*provisioningv1.Request, len(all))
+	for i, o := range all {
+		requests[i] = o.request
+	}
+	_, err := in.Take(ctx, tenant, requests)
+	for _, o := range all {
+		o.done(err)
+	}
 }
 
 // Decode reads a request. The error says why it will never be one.
@@ -100,7 +157,7 @@ func (in *Ingest) Decode(m eventlog.Message) (*provisioningv1.Request, error) {
 	if err := protovalidate.Validate(r); err != nil {
 		return nil, err
 	}
-	if !slices.Contains(in.tenants, r.GetTenant()) {
+	if _, ours := in.waiting[r.GetTenant()]; !ours {
 		return nil, fmt.Errorf("tenant %q is not served here", r.GetTenant())
 	}
 	if t := m.Header(eventlog.HeaderTenant); t != r.GetTenant() {
@@ -112,22 +169,21 @@ func (in *Ingest) Decode(m eventlog.Message) (*provisioningv1.Request, error) {
 	return r, nil
 }
 
-// Take takes one request into Redis.
-func (in *Ingest) Take(ctx context.Context, r *provisioningv1.Request) error {
-	t, err := in.flow.Take(ctx, r)
-	if err != nil || t.Final {
-		return err
+// Take takes requests of a tenant into Redis. It returns how many of them have not ended.
+func (in *Ingest) Take(ctx context.Context, tenant string, requests []*provisioningv1.Request) (open int, err error) {
+	taken, err := in.flow.Take(ctx, tenant, requests)
+	if err != nil {
+		return 0, err
 	}
-	return in.Queue(ctx, r.GetTenant(), t)
+	return len(taken.Items), in.Queue(ctx, tenant, taken)
 }
 
-// Queue puts an item into the stream, unless it is in it.
+// Queue puts items into the stream, those that are not in it.
 func (in *Ingest) Queue(ctx context.Context, tenant string, t flow.Taken) error {
-	err := in.queue.put(ctx, stream.Namespace{Tenant: tenant, Epoch: t.Epoch}, t.Name)
-	if no, ok := refusal.As(err); ok {
-		return no.At(t.Name, t.Epoch, 0)
+	if len(t.Items) == 0 {
+		return nil
 	}
-	return err
+	return in.stream.Enqueue(ctx, stream.Namespace{Tenant: tenant, Epoch: t.Epoch}, t.Items...)
 }
 
 func short(s string) string {

@@ -8,14 +8,12 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/zap"
-	"golang.org/x/sync/errgroup"
 
 	provisioningv1 "github.com/busyhour/busyhour/api/gen/busyhour/provisioning/v1"
 	"github.com/busyhour/busyhour/api/topics"
 	"github.com/busyhour/busyhour/pkg/commit"
 	"github.com/busyhour/busyhour/pkg/eventlog"
 	"github.com/busyhour/busyhour/pkg/telemetry"
-	"github.com/busyhour/busyhour/services/provisioning/internal/flow"
 	"github.com/busyhour/busyhour/services/provisioning/internal/state"
 )
 
@@ -24,21 +22,19 @@ const (
 	leaseTime = time.Minute
 	// How often a pod without the lease looks whether the work is done, and how long one that failed waits.
 	retryEvery = 2 * time.Second
-	portion    = 500 // requests whose items are looked up at once
-	workers    = 32  // requests that are taken in at once
+	portion    = 500 // requests that are taken in together
 )
 
 // Ingest takes requests in, as from the consumer group.
 type Ingest interface {
 	Decode(m eventlog.Message) (*provisioningv1.Request, error)
-	Take(ctx context.Context, r *provisioningv1.Request) error
+	Take(ctx context.Context, tenant string, requests []*provisioningv1.Request) (open int, err error)
 }
 
 // Requeue takes in, once in every epoch of a tenant, all requests that have no outcome: the stream and the pending
 // items died with the epoch before, and the consumer group has passed them.
 type Requeue struct {
 	store    *commit.Store
-	flow     *flow.Flow
 	ingest   Ingest
 	kafka    eventlog.Config
 	pod      string
@@ -49,8 +45,8 @@ type Requeue struct {
 }
 
 // NewRequeue makes a Requeue.
-func NewRequeue(store *commit.Store, f *flow.Flow, in Ingest, kafka eventlog.Config, pod string, log *zap.Logger, reg prometheus.Registerer) *Requeue {
-	return &Requeue{store: store, flow: f, ingest: in, kafka: kafka, pod: pod, log: log, done: map[string]uint32{},
+func NewRequeue(store *commit.Store, in Ingest, kafka eventlog.Config, pod string, log *zap.Logger, reg prometheus.Registerer) *Requeue {
+	return &Requeue{store: store, ingest: in, kafka: kafka, pod: pod, log: log, done: map[string]uint32{},
 		requeued: telemetry.Register(reg, prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "busyhour_provisioning_requeued_total",
 			Help: "Requests without an outcome that were taken in again after a new epoch.",
@@ -228,18 +224,10 @@ func (p *portions) flush() error {
 }
 
 func (p *portions) take(tenant string, requests []*provisioningv1.Request) error {
-	open, err := p.q.flow.Open(p.ctx, tenant, requests)
-	if err != nil {
-		return err
-	}
-	group, ctx := errgroup.WithContext(p.ctx)
-	group.SetLimit(workers)
-	for _, r := range open {
-		group.Go(func() error { return p.q.ingest.Take(ctx, r) })
-	}
-	p.q.requeued.Add(float64(len(open)))
+	open, err := p.q.ingest.Take(p.ctx, tenant, requests)
+	p.q.requeued.Add(float64(open))
 	p.mu.Lock()
-	p.taken += len(open)
+	p.taken += open
 	p.mu.Unlock()
-	return group.Wait()
+	return err
 }

@@ -16,6 +16,8 @@ package state
 import (
 	"strconv"
 	"strings"
+
+	provisioningv1 "github.com/busyhour/busyhour/api/gen/busyhour/provisioning/v1"
 )
 
 // Service owns these records.
@@ -59,6 +61,9 @@ func Job(id string) string { return jobPrefix + id }
 func Item(job string, number uint32) string {
 	return itemPrefix + job + "/" + strconv.FormatUint(uint64(number), 10)
 }
+
+// ItemOf is the name of the record that a request becomes.
+func ItemOf(r *provisioningv1.Request) string { return Item(r.GetJobId(), r.GetNumber()) }
 
 // IsItem reports whether a record of that name is an item.
 func IsItem(name string) bool { return strings.HasPrefix(name, itemPrefix) }

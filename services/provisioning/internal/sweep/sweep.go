@@ -96,7 +96,7 @@ func (s *Sweep) move(ctx context.Context, tenant string, d commit.Due) error {
 	}
 	s.swept.WithLabelValues("item").Inc()
 	t, err := s.flow.ItemDue(ctx, tenant, d.Name, op)
-	if err != nil || t.Final {
+	if err != nil {
 		return err
 	}
 	return s.queue.Queue(ctx, tenant, t)
