@@ -86,12 +86,12 @@ func TestStreamEndsWhereItsRulesAreBroken(t *testing.T) {
 	s := newStage(t)
 	s.queue(&provisioningv1.Queue{Id: "support"})
 	p := s.startPod("pod-1")
-	hello := func(tenant, sw string) *routingv1.ConnectRequest {
-		return &routingv1.ConnectRequest{Message: &routingv1.ConnectRequest_Hello{Hello: &routingv1.Hello{Tenant: tenant, SwitchId: sw, StreamId: "s", ResumeFrom: 1}}}
+	hello := func(of, sw string) *routingv1.ConnectRequest {
+		return &routingv1.ConnectRequest{Message: &routingv1.ConnectRequest_Hello{Hello: &routingv1.Hello{Tenant: of, SwitchId: sw, StreamId: "s", ResumeFrom: 1}}}
 	}
 	batch := func(first uint64) *routingv1.ConnectRequest {
 		o := callOffered("call-1", "support")
-		o.Tenant, o.SwitchId = tenant, "sbc-1"
+		o.Tenant, o.SwitchId = s.tenant, "sbc-1"
 		return &routingv1.ConnectRequest{Message: &routingv1.ConnectRequest_Signals{Signals: &routingv1.SignalBatch{FirstPosition: first, Signals: []*routingv1.Signal{o}}}}
 	}
 	large := batch(1)
@@ -105,10 +105,10 @@ func TestStreamEndsWhereItsRulesAreBroken(t *testing.T) {
 		"empty message":     {connect.CodeInvalidArgument, "", []*routingv1.ConnectRequest{{}}},
 		"unknown tenant":    {connect.CodeNotFound, "TENANT_UNKNOWN", []*routingv1.ConnectRequest{hello("other", "sbc-1")}},
 		"tenant of 10 kB":   {connect.CodeInvalidArgument, "", []*routingv1.ConnectRequest{hello(strings.Repeat("x", 10<<10), "sbc-1")}},
-		"switch of 10 kB":   {connect.CodeInvalidArgument, "", []*routingv1.ConnectRequest{hello(tenant, strings.Repeat("x", 10<<10))}},
-		"second hello":      {connect.CodeInvalidArgument, "HELLO_REPEATED", []*routingv1.ConnectRequest{hello(tenant, "sbc-1"), hello(tenant, "sbc-1")}},
-		"gap":               {connect.CodeInvalidArgument, "POSITION_GAP", []*routingv1.ConnectRequest{hello(tenant, "sbc-1"), batch(2)}},
-		"oversized message": {connect.CodeResourceExhausted, "", []*routingv1.ConnectRequest{hello(tenant, "sbc-1"), large}},
+		"switch of 10 kB":   {connect.CodeInvalidArgument, "", []*routingv1.ConnectRequest{hello(s.tenant, strings.Repeat("x", 10<<10))}},
+		"second hello":      {connect.CodeInvalidArgument, "HELLO_REPEATED", []*routingv1.ConnectRequest{hello(s.tenant, "sbc-1"), hello(s.tenant, "sbc-1")}},
+		"gap":               {connect.CodeInvalidArgument, "POSITION_GAP", []*routingv1.ConnectRequest{hello(s.tenant, "sbc-1"), batch(2)}},
+		"oversized message": {connect.CodeResourceExhausted, "", []*routingv1.ConnectRequest{hello(s.tenant, "sbc-1"), large}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			l := p.dial("sbc-1")
@@ -124,7 +124,7 @@ func TestStreamEndsWhereItsRulesAreBroken(t *testing.T) {
 	}
 	t.Run("invalid UTF-8", func(t *testing.T) {
 		// A Go client cannot even send it, so it goes out as bytes that lie.
-		hello, _ := proto.Marshal(hello(tenant, "sbc-1"))
+		hello, _ := proto.Marshal(hello(s.tenant, "sbc-1"))
 		text := protowire.AppendString(protowire.AppendTag(nil, 3, protowire.BytesType), "\xff\xfe")
 		signal := protowire.AppendBytes(protowire.AppendTag(nil, 2, protowire.BytesType), text)
 		bad := protowire.AppendBytes(protowire.AppendTag(nil, 2, protowire.BytesType), signal)
@@ -171,7 +171,7 @@ func TestBadRecordsAreBuriedAndTheGroupMovesOn(t *testing.T) {
 	p := s.startPod("pod-1")
 	good := func(call string) *routingv1.Signal {
 		o := callOffered(call, "support")
-		o.Tenant, o.SwitchId = tenant, "pbx-1"
+		o.Tenant, o.SwitchId = s.tenant, "pbx-1"
 		return o
 	}
 	value := func(m proto.Message) []byte {
@@ -201,13 +201,13 @@ func TestBadRecordsAreBuriedAndTheGroupMovesOn(t *testing.T) {
 		{"MALFORMED", headers(), []byte("this is no protobuf")},
 		{"MALFORMED", headers(), invalidUTF8},
 		{"SIGNAL_INVALID", headers(), nil},
-		{"SIGNAL_INVALID", headers(), changed(func(s *routingv1.Signal) { s.CallId = strings.Repeat("x", 10<<10) })},
-		{"SIGNAL_INVALID", headers(), changed(func(s *routingv1.Signal) { s.Number = 0 })},
+		{"SIGNAL_INVALID", headers(), changed(func(o *routingv1.Signal) { o.CallId = strings.Repeat("x", 10<<10) })},
+		{"SIGNAL_INVALID", headers(), changed(func(o *routingv1.Signal) { o.Number = 0 })},
 		{"WRONG_TENANT", headers(eventlog.Header{Key: "ce_tenant", Value: "other"}), value(good("call-x"))},
-		{"TENANT_UNKNOWN", headers(), changed(func(s *routingv1.Signal) { s.Tenant = "other" })},
-		{"QUEUE_UNKNOWN", headers(), changed(func(s *routingv1.Signal) { s.Offered.QueueId = "nowhere" })},
+		{"TENANT_UNKNOWN", headers(), changed(func(o *routingv1.Signal) { o.Tenant = "other" })},
+		{"QUEUE_UNKNOWN", headers(), changed(func(o *routingv1.Signal) { o.Offered.QueueId = "nowhere" })},
 		{"TOO_LARGE", headers(), make([]byte, 900<<10)},
-		{"CONTACT_UNKNOWN", headers(), changed(func(s *routingv1.Signal) { s.Kind, s.Offered = routingv1.SignalKind_SIGNAL_KIND_ENDED, nil })},
+		{"CONTACT_UNKNOWN", headers(), changed(func(o *routingv1.Signal) { o.Kind, o.Offered = routingv1.SignalKind_SIGNAL_KIND_ENDED, nil })},
 	}
 	producer, err := eventlog.NewProducer(s.kafkaConfig(prometheus.NewRegistry()))
 	if err != nil {
@@ -216,21 +216,21 @@ func TestBadRecordsAreBuriedAndTheGroupMovesOn(t *testing.T) {
 	defer producer.Close()
 	for i, b := range bad {
 		// One key, so one partition: whatever is not moved on from holds up all that follows.
-		m := eventlog.Message{Topic: topics.Signals, Key: []byte("key"), Headers: b.headers, Value: b.value}
-		if err := producer.Send(t.Context(), m, eventlog.Message{Topic: topics.Signals, Key: []byte("key"), Headers: headers(), Value: value(good(fmt.Sprint("call-", i)))}); err != nil {
+		m := eventlog.Message{Topic: topics.Signals, Key: []byte(s.tenant), Headers: b.headers, Value: b.value}
+		if err := producer.Send(t.Context(), m, eventlog.Message{Topic: topics.Signals, Key: []byte(s.tenant), Headers: headers(), Value: value(good(fmt.Sprint("call-", i)))}); err != nil {
 			t.Fatal(err)
 		}
 	}
 	s.await("all good calls wait", func() bool { return s.figures(p, "support").Waiting == uint32(len(bad)) })
-	s.await("all bad records are buried", func() bool { return len(s.topic(topics.RoutingDeadLetter)) >= len(bad) })
+	s.await("all bad records are buried", func() bool { return len(s.buried()) >= len(bad) })
 	want := map[string]int{}
 	for _, b := range bad {
 		want[b.reason]++
 	}
-	for _, m := range s.topic(topics.RoutingDeadLetter) {
+	for _, m := range s.buried() {
 		reason, _, _ := strings.Cut(m.Header(eventlog.HeaderDeadLetterReason), ":")
 		want[reason]--
-		if m.Header(eventlog.HeaderDeadLetterTopic) != topics.Signals || string(m.Key) != "key" {
+		if m.Header(eventlog.HeaderDeadLetterTopic) != topics.Signals || string(m.Key) != s.tenant {
 			t.Errorf("dead letter %v does not say where it stood", m.Headers)
 		}
 	}
@@ -239,6 +239,17 @@ func TestBadRecordsAreBuriedAndTheGroupMovesOn(t *testing.T) {
 			t.Errorf("%d dead letters too few because of %s", missing, reason)
 		}
 	}
+}
+
+// buried are the dead letters of this test.
+func (s *stage) buried() (mine []eventlog.Message) {
+	s.Helper()
+	for _, m := range s.topic(topics.RoutingDeadLetter) {
+		if string(m.Key) == s.tenant {
+			mine = append(mine, m)
+		}
+	}
+	return mine
 }
 
 func TestDuplicatesVanishWithinAndAcrossPaths(t *testing.T) {
@@ -257,7 +268,7 @@ func TestDuplicatesVanishWithinAndAcrossPaths(t *testing.T) {
 		call := fmt.Sprint("call-", i)
 		both := []*routingv1.Signal{callOffered(call, "support"), ended(call, 2)}
 		for _, signal := range both {
-			signal.Tenant, signal.SwitchId = tenant, "sbc-1"
+			signal.Tenant, signal.SwitchId = s.tenant, "sbc-1"
 			b, err := proto.Marshal(signal)
 			if err != nil {
 				t.Fatal(err)
@@ -289,26 +300,26 @@ func TestRequestsThatCannotBeAreRefusedWithTheirReason(t *testing.T) {
 	sw.welcome()
 	sw.say(callOffered("call-1", "support"))
 	sw.acked()
-	list, err := p.routing().ListContacts(t.Context(), connect.NewRequest(&routingv1.ListContactsRequest{Tenant: tenant}))
+	list, err := p.routing().ListContacts(t.Context(), connect.NewRequest(&routingv1.ListContactsRequest{Tenant: s.tenant}))
 	if err != nil || len(list.Msg.Contacts) != 1 {
 		t.Fatalf("%v, %v", list, err)
 	}
 	id := list.Msg.Contacts[0].Id
 	c := p.routing()
-	act := func(tenant, contact string, a routingv1.ActRequest_Action) error {
-		_, err := c.Act(t.Context(), connect.NewRequest(&routingv1.ActRequest{Tenant: tenant, AgentId: "anna", ContactId: contact, Action: a}))
+	act := func(of, contact string, a routingv1.ActRequest_Action) error {
+		_, err := c.Act(t.Context(), connect.NewRequest(&routingv1.ActRequest{Tenant: of, AgentId: "anna", ContactId: contact, Action: a}))
 		return err
 	}
-	get := func(tenant, id string) error {
-		_, err := c.GetContact(t.Context(), connect.NewRequest(&routingv1.GetContactRequest{Tenant: tenant, ContactId: id}))
+	get := func(of, id string) error {
+		_, err := c.GetContact(t.Context(), connect.NewRequest(&routingv1.GetContactRequest{Tenant: of, ContactId: id}))
 		return err
 	}
 	page := func(token string) error {
-		_, err := c.ListContacts(t.Context(), connect.NewRequest(&routingv1.ListContactsRequest{Tenant: tenant, PageToken: token}))
+		_, err := c.ListContacts(t.Context(), connect.NewRequest(&routingv1.ListContactsRequest{Tenant: s.tenant, PageToken: token}))
 		return err
 	}
-	watch := func(tenant string) error {
-		st, err := c.WatchQueueFigures(t.Context(), connect.NewRequest(&routingv1.WatchQueueFiguresRequest{Tenant: tenant}))
+	watch := func(of string) error {
+		st, err := c.WatchQueueFigures(t.Context(), connect.NewRequest(&routingv1.WatchQueueFiguresRequest{Tenant: of}))
 		if err != nil {
 			return err
 		}
@@ -316,7 +327,7 @@ func TestRequestsThatCannotBeAreRefusedWithTheirReason(t *testing.T) {
 		return st.Err()
 	}
 	closing := func(id, reason string) error {
-		_, err := c.CloseContact(t.Context(), connect.NewRequest(&routingv1.CloseContactRequest{Tenant: tenant, ContactId: id, Reason: reason}))
+		_, err := c.CloseContact(t.Context(), connect.NewRequest(&routingv1.CloseContactRequest{Tenant: s.tenant, ContactId: id, Reason: reason}))
 		return err
 	}
 	for i, want := range []struct {
@@ -324,13 +335,13 @@ func TestRequestsThatCannotBeAreRefusedWithTheirReason(t *testing.T) {
 		reason string
 		err    error
 	}{
-		{connect.CodePermissionDenied, "OFFER_NOT_YOURS", act(tenant, id, accept)},
-		{connect.CodeNotFound, "CONTACT_UNKNOWN", act(tenant, "c-none", accept)},
+		{connect.CodePermissionDenied, "OFFER_NOT_YOURS", act(s.tenant, id, accept)},
+		{connect.CodeNotFound, "CONTACT_UNKNOWN", act(s.tenant, "c-none", accept)},
 		{connect.CodeNotFound, "TENANT_UNKNOWN", act("other", id, accept)},
-		{connect.CodeInvalidArgument, "", act(tenant, id, 0)},
-		{connect.CodeInvalidArgument, "", act(tenant, id, 99)},
-		{connect.CodeInvalidArgument, "", act(tenant, strings.Repeat("x", 10<<10), accept)},
-		{connect.CodeNotFound, "CONTACT_UNKNOWN", get(tenant, "c-none")},
+		{connect.CodeInvalidArgument, "", act(s.tenant, id, 0)},
+		{connect.CodeInvalidArgument, "", act(s.tenant, id, 99)},
+		{connect.CodeInvalidArgument, "", act(s.tenant, strings.Repeat("x", 10<<10), accept)},
+		{connect.CodeNotFound, "CONTACT_UNKNOWN", get(s.tenant, "c-none")},
 		{connect.CodeNotFound, "TENANT_UNKNOWN", get("other", id)},
 		{connect.CodeInvalidArgument, "PAGE_TOKEN_INVALID", page("?")},
 		{connect.CodeInvalidArgument, "PAGE_TOKEN_INVALID", page("LTEuMA")},
@@ -343,7 +354,7 @@ func TestRequestsThatCannotBeAreRefusedWithTheirReason(t *testing.T) {
 			t.Errorf("%d: %v with %v, want %v %s", i, want.err, refusal, want.code, want.reason)
 		}
 	}
-	_, refusal := reasonOf(t, act(tenant, id, accept))
+	_, refusal := reasonOf(t, act(s.tenant, id, accept))
 	if refusal.Record != "contact:"+id || refusal.Revision.GetN() != 1 {
 		t.Errorf("the refusal names %v", refusal)
 	}

@@ -42,6 +42,9 @@ func (s *stage) events() []*routingv1.ContactEvent {
 	var events []*routingv1.ContactEvent
 	last := map[string]uint64{}
 	for _, m := range s.topic(topics.ContactEvents) {
+		if m.Header(eventlog.HeaderTenant) != s.tenant {
+			continue
+		}
 		e := &routingv1.ContactEvent{}
 		if err := proto.Unmarshal(m.Value, e); err != nil {
 			s.Fatal(err)

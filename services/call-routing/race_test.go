@@ -109,7 +109,7 @@ func newOffice(s *stage, pods []*pod, agents []string) *office {
 	for _, a := range agents {
 		w := &worker{}
 		o.agents[a] = w
-		sub, err := s.conn.Subscribe(subjects.Workload(tenant, a), func(_ context.Context, _ string, data []byte) {
+		sub, err := s.conn.Subscribe(subjects.Workload(s.tenant, a), func(_ context.Context, _ string, data []byte) {
 			push := &routingv1.WorkloadPush{}
 			if err := proto.Unmarshal(data, push); err != nil {
 				s.Error(err)
@@ -171,7 +171,7 @@ func (o *office) react(agent string, c *routingv1.Card) {
 }
 
 func (o *office) act(agent string, c *routingv1.Card, a routingv1.ActRequest_Action) {
-	_, err := o.acts[rand.N(len(o.acts))].Act(o.ctx, connect.NewRequest(&routingv1.ActRequest{Tenant: tenant, AgentId: agent, ContactId: c.ContactId, Action: a}))
+	_, err := o.acts[rand.N(len(o.acts))].Act(o.ctx, connect.NewRequest(&routingv1.ActRequest{Tenant: o.tenant, AgentId: agent, ContactId: c.ContactId, Action: a}))
 	switch connect.CodeOf(err) {
 	case connect.CodePermissionDenied, connect.CodeFailedPrecondition, connect.CodeCanceled:
 	default:

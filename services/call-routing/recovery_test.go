@@ -18,7 +18,7 @@ import (
 
 func (s *stage) workload(p *pod, agent string) *routingv1.GetWorkloadResponse {
 	s.Helper()
-	res, err := p.routing().GetWorkload(s.Context(), connect.NewRequest(&routingv1.GetWorkloadRequest{Tenant: tenant, AgentId: agent}))
+	res, err := p.routing().GetWorkload(s.Context(), connect.NewRequest(&routingv1.GetWorkloadRequest{Tenant: s.tenant, AgentId: agent}))
 	if err != nil {
 		s.Fatal(err)
 	}
@@ -50,7 +50,7 @@ func TestLostRedisComesBackFromTheLog(t *testing.T) {
 	sw.say(waits)
 	sw.acked()
 
-	s.redis.Flush()
+	s.flush()
 	// The switch is told the new epoch and what is wanted in it: that Bert's telephone rings.
 	var again *routingv1.Welcome
 	for again == nil || again.Epoch == first {
@@ -62,8 +62,8 @@ func TestLostRedisComesBackFromTheLog(t *testing.T) {
 		t.Errorf("welcome %v", again)
 	}
 	s.await("the neighbours are open again", func() bool {
-		_, d := s.directory.store.Verified(tenant)
-		_, p := s.presence.store.Verified(tenant)
+		_, d := s.directory.store.Verified(s.tenant)
+		_, p := s.presence.store.Verified(s.tenant)
 		return d && p
 	})
 	w := s.workload(p, "anna")
@@ -103,7 +103,7 @@ func (s *stage) logged(n uint32, c *routingv1.Contact) {
 	if err != nil {
 		s.Fatal(err)
 	}
-	e := eventlog.CloudEvent{Service: "call-routing", Tenant: tenant, Record: "contact:" + c.Id, Epoch: 1, N: n, Type: "busyhour.routing.contact.noted.v1", Time: time.Now()}
+	e := eventlog.CloudEvent{Service: "call-routing", Tenant: s.tenant, Record: "contact:" + c.Id, Epoch: 1, N: n, Type: "busyhour.routing.contact.noted.v1", Time: time.Now()}
 	if err := producer.Send(s.Context(), eventlog.Message{Topic: topics.ContactEvents, Key: []byte(c.Id), Value: value, Headers: e.Headers()}); err != nil {
 		s.Fatal(err)
 	}
@@ -116,7 +116,7 @@ func TestOfTwoReservationsOfOneSlotTheLaterStays(t *testing.T) {
 	now := time.Now()
 	reserved := func(id string, workload uint32) *routingv1.Contact {
 		return &routingv1.Contact{
-			Id: id, Tenant: tenant, SwitchId: "sbc-1", CallId: id, QueueId: "support", Channel: commonv1.Channel_CHANNEL_VOICE,
+			Id: id, Tenant: s.tenant, SwitchId: "sbc-1", CallId: id, QueueId: "support", Channel: commonv1.Channel_CHANNEL_VOICE,
 			State: connectedState, Since: timestamppb.New(now), Deadline: timestamppb.New(now.Add(time.Hour)),
 			CreatedAt: timestamppb.New(now), QueuedAt: timestamppb.New(now), Terms: &routingv1.Terms{MaxWaitMs: 3600_000},
 			Reservation: &routingv1.Reservation{AgentId: "anna", OfferedAt: timestamppb.New(now), Workload: &commonv1.Revision{Epoch: 1, N: workload}},
@@ -137,7 +137,7 @@ func TestOfTwoReservationsOfOneSlotTheLaterStays(t *testing.T) {
 func TestOldStubsAreLeftInTheLog(t *testing.T) {
 	s := newStage(t)
 	stub := func(id string, age time.Duration) *routingv1.Contact {
-		return &routingv1.Contact{Id: id, Tenant: tenant, SwitchId: "sbc-1", CallId: id, State: completedState, Since: timestamppb.New(time.Now().Add(-age))}
+		return &routingv1.Contact{Id: id, Tenant: s.tenant, SwitchId: "sbc-1", CallId: id, State: completedState, Since: timestamppb.New(time.Now().Add(-age))}
 	}
 	s.logged(4, stub("c-young", 59*time.Minute))
 	s.logged(4, stub("c-old", 61*time.Minute))
@@ -145,7 +145,7 @@ func TestOldStubsAreLeftInTheLog(t *testing.T) {
 	if c := s.contact(p, "c-young"); c.State != completedState {
 		t.Errorf("contact %v", c)
 	}
-	_, err := p.routing().GetContact(t.Context(), connect.NewRequest(&routingv1.GetContactRequest{Tenant: tenant, ContactId: "c-old"}))
+	_, err := p.routing().GetContact(t.Context(), connect.NewRequest(&routingv1.GetContactRequest{Tenant: s.tenant, ContactId: "c-old"}))
 	if connect.CodeOf(err) != connect.CodeNotFound {
 		t.Errorf("%v", err)
 	}

@@ -26,25 +26,25 @@ import (
 	"github.com/busyhour/busyhour/pkg/boot"
 	"github.com/busyhour/busyhour/pkg/commit"
 	"github.com/busyhour/busyhour/pkg/edge"
-	"github.com/busyhour/busyhour/pkg/embedded"
 	"github.com/busyhour/busyhour/pkg/eventlog"
 	"github.com/busyhour/busyhour/pkg/fanout"
 	"github.com/busyhour/busyhour/pkg/rebuild"
 	routing "github.com/busyhour/busyhour/services/call-routing"
 )
 
-const (
-	tenant = "demo"
-	// limit is how long a test waits for what must come. Nothing waits that long unless it is broken.
-	limit = 20 * time.Second
-)
+// limit is how long a test waits for what must come. Nothing waits that long unless it is broken.
+const limit = 20 * time.Second
 
-// stage is the world around call-routing: servers in this process, and the records of its neighbours.
+// stage is the world around call-routing: servers, and the records of its neighbours. The servers are in this process;
+// with the build tag stack they are real ones, which other tests share.
 type stage struct {
 	*testing.T
-	kafka *embedded.Kafka
-	redis *embedded.Redis
-	nats  *embedded.NATS
+	// tenant of this test alone.
+	tenant string
+	kafka  string
+	redis  redis.UniversalOptions
+	nats   string
+	flush  func() // loses all that Redis has of the tenant
 
 	directory *neighbour
 	presence  *neighbour
@@ -54,21 +54,10 @@ type stage struct {
 func newStage(t *testing.T) *stage {
 	t.Helper()
 	s := &stage{T: t}
+	s.connect()
 	var err error
-	if s.kafka, err = embedded.StartKafka("", nil); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(s.kafka.Close)
-	if s.redis, err = embedded.StartRedis(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(s.redis.Close)
-	if s.nats, err = embedded.StartNATS(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(s.nats.Close)
 	s.makeTopics()
-	if s.conn, err = fanout.Dial(fanout.Config{URL: s.nats.URL, Name: "neighbours"}); err != nil {
+	if s.conn, err = fanout.Dial(fanout.Config{URL: s.nats, Name: "neighbours"}); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(s.conn.Close)
@@ -89,7 +78,7 @@ func (s *stage) makeTopics() {
 }
 
 func (s *stage) kafkaConfig(reg *prometheus.Registry) eventlog.Config {
-	return eventlog.Config{Brokers: []string{s.kafka.Addr}, ClientID: s.Name(), Logger: zap.NewNop(), Registry: reg}
+	return eventlog.Config{Brokers: []string{s.kafka}, ClientID: s.Name(), Logger: zap.NewNop(), Registry: reg}
 }
 
 // runAll runs the parts until the test ends, or until the function returned is called.
@@ -118,7 +107,7 @@ func (s *stage) newNeighbour(service, events, epochs string) *neighbour {
 	s.Helper()
 	reg := prometheus.NewRegistry()
 	kafka := s.kafkaConfig(reg)
-	rdb := redis.NewClient(&redis.Options{Addr: s.redis.Addr})
+	rdb := redis.NewUniversalClient(&s.redis)
 	s.Cleanup(func() { _ = rdb.Close() })
 	producer, err := eventlog.NewProducer(kafka)
 	if err != nil {
@@ -130,7 +119,7 @@ func (s *stage) newNeighbour(service, events, epochs string) *neighbour {
 	}
 	n := &neighbour{stage: s, topic: events}
 	n.store, err = commit.Open(commit.Config{
-		Redis: rdb, Service: service, Tenants: []string{tenant}, Log: producer, Epochs: epochLog, Logger: zap.NewNop(), Registry: reg,
+		Redis: rdb, Service: service, Tenants: []string{s.tenant}, Log: producer, Epochs: epochLog, Logger: zap.NewNop(), Registry: reg,
 	})
 	if err != nil {
 		s.Fatal(err)
@@ -144,7 +133,7 @@ func (s *stage) newNeighbour(service, events, epochs string) *neighbour {
 		},
 	})
 	s.runAll(boot.Part{Name: "epochs", Run: epochLog.Run}, boot.Part{Name: "store", Run: n.store.Run}, boot.Part{Name: "recovery", Run: recovery.Run})
-	s.await(service+" is open", func() bool { _, open := n.store.Verified(tenant); return open })
+	s.await(service+" is open", func() bool { _, open := n.store.Verified(s.tenant); return open })
 	return n
 }
 
@@ -164,7 +153,7 @@ func (n *neighbour) put(name string, m proto.Message, more func(*commit.Tx)) com
 	if err != nil {
 		n.stage.Fatal(err)
 	}
-	res, err := n.store.Do(n.stage.Context(), tenant, "", func(ctx context.Context, tx *commit.Tx) error {
+	res, err := n.store.Do(n.stage.Context(), n.stage.tenant, "", func(ctx context.Context, tx *commit.Tx) error {
 		r := tx.Record(name)
 		if err := tx.Fetch(ctx); err != nil {
 			return err
@@ -188,7 +177,7 @@ func (s *stage) queue(q *provisioningv1.Queue) {
 		q.Channel = commonv1.Channel_CHANNEL_VOICE
 	}
 	q.Name = "Queue " + q.Id
-	s.directory.put("queue:"+q.Id, &provisioningv1.DirectoryEntry{Tenant: tenant, Entry: &provisioningv1.DirectoryEntry_Queue{Queue: q}},
+	s.directory.put("queue:"+q.Id, &provisioningv1.DirectoryEntry{Tenant: s.tenant, Entry: &provisioningv1.DirectoryEntry_Queue{Queue: q}},
 		func(tx *commit.Tx) { tx.Add("queues", q.Id, 0) })
 }
 
@@ -203,9 +192,9 @@ func (s *stage) hire(id string, queues ...string) {
 
 func (s *stage) hireAs(a *provisioningv1.Agent) {
 	s.Helper()
-	entry := &provisioningv1.DirectoryEntry{Tenant: tenant, Entry: &provisioningv1.DirectoryEntry_Agent{Agent: a}}
+	entry := &provisioningv1.DirectoryEntry{Tenant: s.tenant, Entry: &provisioningv1.DirectoryEntry_Agent{Agent: a}}
 	s.directory.put("agent:"+a.Id, entry, nil)
-	s.publish(subjects.Directory(tenant, "agent/"+a.Id), entry)
+	s.publish(subjects.Directory(s.tenant, "agent/"+a.Id), entry)
 }
 
 func (s *stage) publish(subject string, m proto.Message) {
@@ -228,14 +217,14 @@ const (
 func (s *stage) set(agent string, status presencev1.Status) {
 	s.Helper()
 	p := s.setQuietly(agent, status, presencev1.Connection_CONNECTION_CONNECTED)
-	s.publish(subjects.Presence(tenant, agent), &presencev1.PresencePush{Presence: p})
+	s.publish(subjects.Presence(s.tenant, agent), &presencev1.PresencePush{Presence: p})
 }
 
 // setQuietly changes an agent's presence; the push is lost.
 func (s *stage) setQuietly(agent string, status presencev1.Status, connection presencev1.Connection) *presencev1.Presence {
 	s.Helper()
 	now := time.Now()
-	p := &presencev1.Presence{AgentId: agent, Tenant: tenant, Status: status, Connection: connection, Since: timestamppb.New(now)}
+	p := &presencev1.Presence{AgentId: agent, Tenant: s.tenant, Status: status, Connection: connection, Since: timestamppb.New(now)}
 	s.presence.put("presence:"+agent, p, func(tx *commit.Tx) {
 		if status == available && connection == presencev1.Connection_CONNECTION_CONNECTED {
 			tx.Add("available", agent, float64(now.UnixMilli()))
@@ -263,15 +252,15 @@ func (s *stage) startPod(name string) *pod {
 	if testing.Verbose() {
 		log = zaptest.NewLogger(s.T, zaptest.Level(zap.InfoLevel))
 	}
-	rdb := redis.NewClient(&redis.Options{Addr: s.redis.Addr, MaxRetries: 1, ContextTimeoutEnabled: true, PoolSize: 64})
+	rdb := redis.NewUniversalClient(&s.redis)
 	s.Cleanup(func() { _ = rdb.Close() })
-	conn, err := fanout.Dial(fanout.Config{URL: s.nats.URL, Name: name, Registry: p.reg})
+	conn, err := fanout.Dial(fanout.Config{URL: s.nats, Name: name, Registry: p.reg})
 	if err != nil {
 		s.Fatal(err)
 	}
 	s.Cleanup(conn.Close)
 	b := &boot.Backends{
-		Pod: name, Tenants: []string{tenant}, Redis: rdb, Kafka: s.kafkaConfig(p.reg), NATS: conn, Log: log, Registry: p.reg,
+		Pod: name, Tenants: []string{s.tenant}, Redis: rdb, Kafka: s.kafkaConfig(p.reg), NATS: conn, Log: log, Registry: p.reg,
 	}
 	if p.service, err = routing.New(s.Context(), routing.Config{Workers: 64}, b); err != nil {
 		s.Fatal(err)
@@ -336,7 +325,7 @@ func (s *stage) watch(agents ...string) *desk {
 	for _, a := range agents {
 		pushes := make(chan *routingv1.WorkloadPush, 256)
 		d.pushes[a] = pushes
-		sub, err := s.conn.Subscribe(subjects.Workload(tenant, a), func(_ context.Context, _ string, data []byte) {
+		sub, err := s.conn.Subscribe(subjects.Workload(s.tenant, a), func(_ context.Context, _ string, data []byte) {
 			push := &routingv1.WorkloadPush{}
 			if err := proto.Unmarshal(data, push); err != nil {
 				s.Error(err)

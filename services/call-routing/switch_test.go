@@ -50,7 +50,7 @@ func (p *pod) connect(id string, from uint64) *line {
 	l := p.dial(id)
 	l.next = from
 	l.send(&routingv1.ConnectRequest{Message: &routingv1.ConnectRequest_Hello{Hello: &routingv1.Hello{
-		Tenant: tenant, SwitchId: id, StreamId: "s-1", ResumeFrom: from, BootId: "b-1",
+		Tenant: p.stage.tenant, SwitchId: id, StreamId: "s-1", ResumeFrom: from, BootId: "b-1",
 	}}})
 	return l
 }
@@ -102,7 +102,7 @@ func (l *line) say(signals ...*routingv1.Signal) {
 	l.Helper()
 	for _, s := range signals {
 		if s.Tenant == "" {
-			s.Tenant = tenant
+			s.Tenant = l.tenant
 		}
 		if s.SwitchId == "" {
 			s.SwitchId = l.id
@@ -208,7 +208,7 @@ func ended(call string, number uint64) *routingv1.Signal {
 
 func (s *stage) act(p *pod, agent, contact string, action routingv1.ActRequest_Action) *routingv1.ActResponse {
 	s.Helper()
-	res, err := p.routing().Act(s.Context(), connect.NewRequest(&routingv1.ActRequest{Tenant: tenant, AgentId: agent, ContactId: contact, Action: action}))
+	res, err := p.routing().Act(s.Context(), connect.NewRequest(&routingv1.ActRequest{Tenant: s.tenant, AgentId: agent, ContactId: contact, Action: action}))
 	if err != nil {
 		s.Fatal(err)
 	}
