@@ -48,10 +48,10 @@ func New(cfg Config) (*Fleet, error) {
 		for n := range cfg.Copies {
 			p := &Process{Service: s, Name: fmt.Sprintf("%s-%d", s, n+1), binary: filepath.Join(cfg.Bin, s)}
 			var err error
-			if p.listen, err = freeAddress(); err != nil {
+			if p.listen, err = FreeAddress(); err != nil {
 				return nil, err
 			}
-			if p.ops, err = freeAddress(); err != nil {
+			if p.ops, err = FreeAddress(); err != nil {
 				return nil, err
 			}
 			p.config = filepath.Join(cfg.Dir, p.Name+".json")

@@ -17,8 +17,8 @@ var given struct {
 	ports map[int]bool
 }
 
-// freeAddress is a loopback address where nobody listens, given once in this process's life.
-func freeAddress() (string, error) {
+// FreeAddress is a loopback address where nobody listens, given once in this process's life.
+func FreeAddress() (string, error) {
 	given.mu.Lock()
 	defer given.mu.Unlock()
 	if given.ports == nil {

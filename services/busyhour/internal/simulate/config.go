@@ -36,6 +36,8 @@ type LoadConfig struct {
 	// Patient: how long the last calls, cards and acknowledgements may take beyond that before they are findings.
 	Patient time.Duration
 
+	// Placed is called for every call that is placed, if it is set.
+	Placed func(*Call)
 	// Progress is called every second, if it is set.
 	Progress func(Progress)
 	// Began is called when everybody is at their screen and the first call is about to come, if it is set; Ended when

@@ -159,7 +159,10 @@ func (l *load) place(ctx context.Context) {
 		n++
 		plan := l.plan(random, n)
 		l.ledger.placed(ContactID(l.cfg.Tenant, sw.ID(), plan.Call), int(l.idle.Load()))
-		sw.Place(due, plan)
+		call := sw.Place(due, plan)
+		if l.cfg.Placed != nil {
+			l.cfg.Placed(call)
+		}
 	})
 }
 

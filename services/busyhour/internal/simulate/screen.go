@@ -337,3 +337,10 @@ func send(conn *websocket.Conn, f *presencev1.ClientFrame) error {
 	defer cancel()
 	return conn.Write(ctx, websocket.MessageBinary, b)
 }
+
+// Connected says whether the screen is logged in now.
+func (s *Screen) Connected() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.conn != nil
+}
