@@ -1,11 +1,14 @@
 package routing_test
 
 import (
+	"maps"
+	"slices"
 	"testing"
 	"time"
 
 	"connectrpc.com/connect"
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/redis/go-redis/v9"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
@@ -13,6 +16,7 @@ import (
 	provisioningv1 "github.com/busyhour/busyhour/api/gen/busyhour/provisioning/v1"
 	routingv1 "github.com/busyhour/busyhour/api/gen/busyhour/routing/v1"
 	"github.com/busyhour/busyhour/api/topics"
+	"github.com/busyhour/busyhour/pkg/commit"
 	"github.com/busyhour/busyhour/pkg/eventlog"
 )
 
@@ -23,6 +27,22 @@ func (s *stage) workload(p *pod, agent string) *routingv1.GetWorkloadResponse {
 		s.Fatal(err)
 	}
 	return res.Msg
+}
+
+// indexes reads all that a commit and a recovery must agree on: where contacts stand.
+func (s *stage) indexes(epoch uint32) map[string][]redis.Z {
+	s.Helper()
+	rdb := redis.NewUniversalClient(&s.redis)
+	defer rdb.Close()
+	all := map[string][]redis.Z{}
+	for _, name := range []string{"live", "waiting:support", "inhand:support", "switch:sbc-1"} {
+		list, err := rdb.ZRangeWithScores(s.Context(), commit.Key(s.tenant, "call-routing", epoch, name), 0, -1).Result()
+		if err != nil {
+			s.Fatal(err)
+		}
+		all[name] = list
+	}
+	return all
 }
 
 func TestLostRedisComesBackFromTheLog(t *testing.T) {
@@ -50,6 +70,7 @@ func TestLostRedisComesBackFromTheLog(t *testing.T) {
 	sw.say(waits)
 	sw.acked()
 
+	before := s.indexes(first)
 	s.flush()
 	// The switch is told the new epoch and what is wanted in it: that Bert's telephone rings.
 	var again *routingv1.Welcome
@@ -66,6 +87,9 @@ func TestLostRedisComesBackFromTheLog(t *testing.T) {
 		_, p := s.presence.store.Verified(s.tenant)
 		return d && p
 	})
+	if after := s.indexes(again.Epoch); !maps.EqualFunc(before, after, slices.Equal) {
+		t.Errorf("the indexes were\n%v and came back as\n%v", before, after)
+	}
 	w := s.workload(p, "anna")
 	if len(w.Workload.Cards) != 1 || w.Workload.Cards[0].State != connectedState || w.Revision.Epoch != again.Epoch || w.Revision.N != 1 {
 		t.Errorf("anna holds %v", w)
