@@ -3,6 +3,8 @@
 package e2e
 
 import (
+	"context"
+	"errors"
 	"testing"
 	"time"
 
@@ -13,11 +15,18 @@ import (
 	"github.com/busyhour/busyhour/services/busyhour/internal/simulate"
 )
 
-// again starts a process that was ended, and waits until it is ready.
-func again(t *testing.T, s *stage, p *fleet.Process) {
-	t.Helper()
-	must(t, p.Start())
-	must(t, p.Ready(s.ctx))
+// restore starts processes that were ended, when the test is over, however it went.
+func restore(t *testing.T, processes ...*fleet.Process) {
+	t.Cleanup(func() {
+		for _, p := range processes {
+			if p.PID() != 0 {
+				continue
+			}
+			if err := errors.Join(p.Start(), p.Ready(context.Background())); err != nil {
+				t.Error(err)
+			}
+		}
+	})
 }
 
 // One process of call-routing dies in the midst of two calls: the other takes over what it held, deadlines included; the
@@ -38,6 +47,7 @@ func TestAKilledRouterLosesNothing(t *testing.T) {
 	rings := s.call(sw)
 	s.offered(rings)
 
+	restore(t, dies)
 	must(t, dies.Kill())
 	talks.HangUp() // cannot be acknowledged before the switch is connected again
 	ann.shows(talks.Contact, wrapUp)
@@ -54,7 +64,6 @@ func TestAKilledRouterLosesNothing(t *testing.T) {
 	if st := sw.Stream().Stats(); st.Connects < 2 {
 		t.Errorf("the switch was connected %d times: it did not notice", st.Connects)
 	}
-	again(t, s, dies)
 }
 
 // One process of agent-presence dies under a screen: it comes back on the other and shows what it showed.
@@ -67,6 +76,7 @@ func TestAKilledPresenceLosesNoCard(t *testing.T) {
 	c := s.call(sw)
 	s.offered(c).accept(c)
 	ann.shows(c.Contact, connected)
+	restore(t, dies)
 	must(t, dies.Kill())
 	if _, err := ann.Await(s.ctx, func(*simulate.View) bool { return ann.Stats().Connects > 1 && ann.Connected() }); err != nil {
 		t.Fatalf("the screen does not come back: %v", err)
@@ -76,7 +86,6 @@ func TestAKilledPresenceLosesNoCard(t *testing.T) {
 	ann.shows(c.Contact, wrapUp)
 	ann.act(c.Contact, complete)
 	s.ends(sw, c, completed, "queued", "offered", "offer_accepted", "connected", "ended", "completed")
-	again(t, s, dies)
 }
 
 // A process that is told to end lets go of what it holds: screens and switches go over to the other, and the call goes on.
@@ -89,6 +98,7 @@ func TestAProcessThatIsToldToEndDrains(t *testing.T) {
 	ann.shows(c.Contact, connected)
 
 	leave := []*fleet.Process{w.fleet.Of(fleet.Routing)[0], w.fleet.Of(fleet.Presence)[0], w.fleet.Of(fleet.Provisioning)[0]}
+	restore(t, leave...)
 	for _, p := range leave {
 		p.Terminate()
 	}
@@ -107,9 +117,6 @@ func TestAProcessThatIsToldToEndDrains(t *testing.T) {
 	if st := sw.Stream().Stats(); st.Connects < 2 {
 		t.Errorf("the switch was connected %d times: it was not told to go", st.Connects)
 	}
-	for _, p := range leave {
-		again(t, s, p)
-	}
 }
 
 // Everything stops, Redis is emptied, everything starts: what was acknowledged is there again, out of Kafka.
@@ -124,6 +131,7 @@ func TestAnEmptyRedisAtTheStart(t *testing.T) {
 	must(t, sw.Stream().Settled(s.ctx))
 	before := ann.View().Workload >> 32
 
+	restore(t, w.fleet.All()...)
 	must(t, w.fleet.Stop())
 	w.emptyRedis(t)
 	must(t, w.fleet.Start(s.ctx))

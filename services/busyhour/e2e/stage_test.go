@@ -4,6 +4,7 @@ package e2e
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"slices"
 	"strings"
@@ -11,7 +12,6 @@ import (
 	"testing"
 	"time"
 
-	"connectrpc.com/connect"
 	"google.golang.org/protobuf/types/known/durationpb"
 
 	commonv1 "github.com/busyhour/busyhour/api/gen/busyhour/common/v1"
@@ -81,11 +81,7 @@ func (s *stage) desk(agent string, presence ...string) *desk {
 		presence = w.fleet.URLs("agent-presence")
 	}
 	d := &desk{s: s, shown: map[string]int{}}
-	d.Screen = simulate.NewScreen(simulate.ScreenConfig{Tenant: s.tenant, Agent: agent, URLs: presence, Saw: d.saw, Lost: func(err error) {
-		if err != nil && s.ctx.Err() == nil {
-			s.t.Logf("the screen of %s is cut off: %v", agent, err)
-		}
-	}})
+	d.Screen = simulate.NewScreen(simulate.ScreenConfig{Tenant: s.tenant, Agent: agent, URLs: presence, Saw: d.saw, Lost: s.once("the screen of " + agent)})
 	run(s.t, d.Run)
 	if _, err := d.Await(s.ctx, func(v *simulate.View) bool { return v.Presence != nil }); err != nil {
 		s.t.Fatal(err)
@@ -175,14 +171,21 @@ func (s *stage) dial(id string, routing ...string) *simulate.Switch {
 	sw := simulate.NewSwitch(simulate.SwitchConfig{Stream: simulate.StreamConfig{
 		Tenant: s.tenant, Switch: id, URLs: routing,
 		Refused: func(_ simulate.Sent, r *routingv1.SignalRefused) { s.refusals <- r.GetRefusal().GetReason() },
-		Lost: func(err error) {
-			if s.ctx.Err() == nil {
-				s.t.Logf("switch %s is cut off: %v", id, err)
-			}
-		},
+		Lost:    s.once("switch " + id),
 	}})
 	run(s.t, sw.Run)
 	return sw
+}
+
+// once logs each reason for a cut connection once.
+func (s *stage) once(who string) func(error) {
+	said := map[string]bool{}
+	return func(err error) {
+		if text := fmt.Sprint(err); s.ctx.Err() == nil && !said[text] {
+			said[text] = true
+			s.t.Logf("%s is cut off: %s", who, text)
+		}
+	}
 }
 
 // call places one; the customer never loses patience.
@@ -195,11 +198,11 @@ func (s *stage) call(sw *simulate.Switch) *simulate.Call {
 // contact reads it.
 func (s *stage) contact(id string) *routingv1.Contact {
 	s.t.Helper()
-	r, err := s.clients.Routing[0].GetContact(s.ctx, connect.NewRequest(&routingv1.GetContactRequest{Tenant: s.tenant, ContactId: id}))
+	r, err := s.clients.Contact(s.ctx, s.tenant, id)
 	if err != nil {
 		s.t.Fatalf("read contact %s: %v", id, err)
 	}
-	return r.Msg.Contact
+	return r.Contact
 }
 
 // ends checks how a call ended: what its contact is now, that every signal is acknowledged, what Kafka was told in which

@@ -8,7 +8,6 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	routingv1 "github.com/busyhour/busyhour/api/gen/busyhour/routing/v1"
-	"github.com/busyhour/busyhour/api/gen/busyhour/routing/v1/routingv1connect"
 )
 
 const (
@@ -19,7 +18,7 @@ const (
 // audit asks call-routing for every call and compares with what switches and screens saw.
 type audit struct {
 	ledger  *ledger
-	clients []routingv1connect.RoutingServiceClient
+	clients *Clients
 	tenant  string
 	patient time.Duration // with a contact that is not final yet, such as one whose wrap-up runs out
 
@@ -91,7 +90,7 @@ func (e *entry) expects() (routingv1.ContactState, bool) {
 func (a *audit) final(ctx, late context.Context, contact string) (*routingv1.Contact, error) {
 	for {
 		ctx, cancel := context.WithTimeout(ctx, readLimit)
-		got, err := ask(ctx, a.clients, routingv1connect.RoutingServiceClient.GetContact, &routingv1.GetContactRequest{Tenant: a.tenant, ContactId: contact})
+		got, err := a.clients.Contact(ctx, a.tenant, contact)
 		cancel()
 		if err != nil {
 			return nil, err

@@ -217,7 +217,7 @@ func (l *load) close(ctx context.Context) {
 
 // audit asks for every call how it ended, and makes the report.
 func (l *load) audit(ctx context.Context) *Report {
-	a := audit{ledger: l.ledger, clients: l.clients.Routing, tenant: l.cfg.Tenant, patient: l.cfg.Patient}
+	a := audit{ledger: l.ledger, clients: l.clients, tenant: l.cfg.Tenant, patient: l.cfg.Patient}
 	ends := a.run(ctx)
 	return l.report(ends)
 }

@@ -210,16 +210,19 @@ func (s *Stream) connect(ctx context.Context) (pause time.Duration, err error) {
 	}
 }
 
+// cause says why a connection ended: what cancelled it, or what the server said, which after a failed send only Receive
+// tells.
 func cause(ctx context.Context, conn connection, err error) error {
 	if c := context.Cause(ctx); c != nil {
 		return c
 	}
-	if errors.Is(err, io.EOF) {
-		if _, why := conn.Receive(); why != nil {
-			return why
-		}
+	if !errors.Is(err, io.EOF) {
+		return err
 	}
-	return err
+	if _, why := conn.Receive(); why != nil && !errors.Is(why, io.EOF) {
+		return why
+	}
+	return errors.New("the server ended the stream")
 }
 
 func (s *Stream) pick() routingv1connect.SignalingServiceClient {

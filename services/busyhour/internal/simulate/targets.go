@@ -75,6 +75,11 @@ func (t Targets) Dial() *Clients {
 // Close closes what is idle.
 func (c *Clients) Close() { c.http.CloseIdleConnections() }
 
+// Contact reads one contact.
+func (c *Clients) Contact(ctx context.Context, tenant, id string) (*routingv1.GetContactResponse, error) {
+	return ask(ctx, c.Routing, routingv1connect.RoutingServiceClient.GetContact, &routingv1.GetContactRequest{Tenant: tenant, ContactId: id})
+}
+
 // Live contacts of a tenant.
 func (c *Clients) Live(ctx context.Context, tenant string) (all []*routingv1.Contact, err error) {
 	for token := ""; ; {
