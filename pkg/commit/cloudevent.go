@@ -2,8 +2,6 @@ package commit
 
 import (
 	"context"
-	"strconv"
-	"time"
 
 	"go.opentelemetry.io/otel"
 	"go.opentelemetry.io/otel/propagation"
@@ -11,22 +9,13 @@ import (
 	"github.com/busyhour/busyhour/pkg/eventlog"
 )
 
-// message is the event as a CloudEvent in Kafka's binary mode
-// (https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/bindings/kafka-protocol-binding.md).
+// message is the event as it goes to the log.
 func (tx *Tx) message(r *Record, next Revision, e *Event) eventlog.Message {
-	headers := []eventlog.Header{
-		{Key: "ce_specversion", Value: "1.0"},
-		{Key: "ce_id", Value: tx.tenant + "/" + r.Name + "@" + next.String()},
-		{Key: "ce_source", Value: "/busyhour/" + tx.store.service},
-		{Key: "ce_type", Value: e.Type},
-		{Key: "ce_subject", Value: r.Name},
-		{Key: "ce_time", Value: tx.now.Format(time.RFC3339Nano)},
-		{Key: "content-type", Value: "application/protobuf"},
-		{Key: "ce_tenant", Value: tx.tenant},
-		{Key: "ce_revision", Value: strconv.FormatUint(next.Number(), 10)},
-		{Key: "ce_op", Value: tx.op},
+	event := eventlog.CloudEvent{
+		Service: tx.store.service, Tenant: tx.tenant, Record: r.Name, Epoch: next.Epoch, N: next.N,
+		Type: e.Type, Op: tx.op, Time: tx.now,
 	}
-	return eventlog.Message{Topic: e.Topic, Key: []byte(e.Key), Value: e.Data, Headers: append(headers, tx.trace...)}
+	return eventlog.Message{Topic: e.Topic, Key: []byte(e.Key), Value: e.Data, Headers: append(event.Headers(), tx.trace...)}
 }
 
 // traceOf gives the W3C trace context headers of the span under way.

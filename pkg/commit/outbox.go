@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"go.uber.org/zap"
+
+	"github.com/busyhour/busyhour/pkg/eventlog"
 )
 
 const (
@@ -83,7 +85,7 @@ func (o *outboxes) add(tx *Tx, older []entry) {
 
 func entriesOf(record string, entries []entry) (own []entry) {
 	for _, e := range entries {
-		if e.message.Header("ce_subject") == record {
+		if e.message.Header(eventlog.HeaderSubject) == record {
 			own = append(own, e)
 		}
 	}

@@ -33,14 +33,14 @@ func newLatest(tenants []string) *latest {
 
 // take is called in order within a partition, and at once for several partitions.
 func (l *latest) take(m eventlog.Message, void bool) error {
-	tenant, record := m.Header("ce_tenant"), m.Header("ce_subject")
+	tenant, record := m.Header(eventlog.HeaderTenant), m.Header(eventlog.HeaderSubject)
 	records, ours := l.tenants[tenant]
 	if !ours || record == "" || m.Value == nil {
 		return nil
 	}
-	number, err := strconv.ParseUint(m.Header("ce_revision"), 10, 64)
+	number, err := strconv.ParseUint(m.Header(eventlog.HeaderRevision), 10, 64)
 	if err != nil {
-		return fmt.Errorf("event of %s/%s at %s/%d@%d: revision %q is not a number", tenant, record, m.Topic, m.Partition, m.Offset, m.Header("ce_revision"))
+		return fmt.Errorf("event of %s/%s at %s/%d@%d: revision %q is not a number", tenant, record, m.Topic, m.Partition, m.Offset, m.Header(eventlog.HeaderRevision))
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -65,7 +65,7 @@ func (l *latest) records(tenant string, value func(eventlog.Message) ([]byte, er
 		if err != nil {
 			return nil, fmt.Errorf("record %s/%s at %s: %w", tenant, name, v.revision, err)
 		}
-		all = append(all, commit.Record{Name: name, Revision: v.revision, Op: v.message.Header("ce_op"), Value: b})
+		all = append(all, commit.Record{Name: name, Revision: v.revision, Op: v.message.Header(eventlog.HeaderOp), Value: b})
 	}
 	return all, nil
 }
