@@ -104,7 +104,7 @@ func (i errorInterceptor) WrapStreamingClient(next connect.StreamingClientFunc) 
 }
 
 func (i errorInterceptor) outward(ctx context.Context, procedure string, err error, panicked any) error {
-	if panicked == any(http.ErrAbortHandler) { //nolint:errorlint // a panic carries this very value
+	if panicked == any(http.ErrAbortHandler) {
 		panic(panicked) // net/http's own way to drop a connection
 	}
 	if panicked != nil {

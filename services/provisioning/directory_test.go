@@ -2,6 +2,7 @@ package provisioning_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"sync"
@@ -34,7 +35,8 @@ func refused(err error) string {
 		return "done"
 	}
 	reason := ""
-	if e, ok := err.(*connect.Error); ok {
+	var e *connect.Error
+	if errors.As(err, &e) {
 		for _, d := range e.Details() {
 			if v, err := d.Value(); err == nil {
 				if no, ok := v.(*commonv1.Refusal); ok {

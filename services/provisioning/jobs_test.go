@@ -318,7 +318,7 @@ func TestImport(t *testing.T) {
 			queues := "support"
 			for _, n := range broken {
 				if n == line {
-					queues = "suport"
+					queues = "sales"
 				}
 			}
 			fmt.Fprintf(&b, "agent-%05d,Agent %d,english:80;sales:50,%s,voice=1;chat=3,%d\n", line-1, line-1, queues, 1000+line)
@@ -335,7 +335,7 @@ func TestImport(t *testing.T) {
 	}
 	res := imported(file(7000), false)
 	if res.GetJob() != nil || res.GetErrorCount() != 1 || res.GetLines() != 10_000 ||
-		res.GetErrors()[0].GetLine() != 7000 || res.GetErrors()[0].GetProblem() != `queue "suport" does not exist` {
+		res.GetErrors()[0].GetLine() != 7000 || res.GetErrors()[0].GetProblem() != `queue "sales" does not exist` {
 		t.Errorf("a broken line 7,000: %v", res)
 	}
 	if want := "1 lines are bad, so none of the 10000 was taken: correct them and send the whole file again"; res.GetSummary() != want {

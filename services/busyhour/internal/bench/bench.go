@@ -42,8 +42,8 @@ type Result struct {
 	Floor   Floors           `json:"floor"`
 	Report  *simulate.Report `json:"report"`
 	Ratios  Ratios           `json:"ratio_to_floor"`
-	// Conflicts are tries of a commit that met somebody else's change.
-	Conflicts map[string]float64 `json:"conflicts"`
+	// Conflicts are tries of a commit that met somebody else's change, by service and kind of record.
+	Conflicts map[string]map[string]float64 `json:"conflicts"`
 	// CPU seconds while calls came in.
 	CPU map[string]float64 `json:"cpu_seconds"`
 }
@@ -94,8 +94,7 @@ func Run(ctx context.Context, cfg Config) (*Result, error) {
 	r.Floor.Before = ground.run(ctx, cfg.Load.BHCC, cfg.Floor, 1)
 
 	cfg.Say("starting %d processes of each service", cfg.Copies)
-	f, err := fleet.New(fleet.Config{Bin: cfg.Bin, Dir: cfg.Dir, Servers: cfg.Servers, Tenants: []string{cfg.Load.Tenant}, Copies: cfg.Copies,
-		Set: map[string]map[string]any{}})
+	f, err := fleet.New(fleet.Config{Bin: cfg.Bin, Dir: cfg.Dir, Servers: cfg.Servers, Tenants: []string{cfg.Load.Tenant}, Copies: cfg.Copies})
 	if err != nil {
 		return nil, err
 	}

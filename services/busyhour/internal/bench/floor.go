@@ -4,6 +4,7 @@ import (
 	"context"
 	_ "embed"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"net"
 	"net/http"
@@ -80,7 +81,9 @@ func (f *floor) openScreen(ctx context.Context) error {
 		f.sub, err = f.nats.Subscribe(floorSubject, func(ctx context.Context, _ string, data []byte) {
 			_ = c.Write(ctx, websocket.MessageBinary, data)
 		})
-		subscribed <- err
+		soon, cancel := context.WithTimeout(r.Context(), 5*time.Second)
+		defer cancel()
+		subscribed <- errors.Join(err, f.nats.Flush(soon))
 		<-c.CloseRead(context.Background()).Done()
 	})}
 	go func() { _ = f.server.Serve(l) }() // ends with close
@@ -146,15 +149,21 @@ func (f *floor) read() {
 
 // settle waits for the last ones, for a second at most.
 func (f *floor) settle() {
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
 	for range 100 {
-		f.mu.Lock()
-		open := len(f.due)
-		f.mu.Unlock()
-		if open == 0 {
+		if f.open() == 0 {
 			return
 		}
-		time.Sleep(10 * time.Millisecond)
+		<-tick.C
 	}
+}
+
+// open counts the events that have not come back.
+func (f *floor) open() int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return len(f.due)
 }
 
 func (f *floor) close(ctx context.Context) {

@@ -16,7 +16,7 @@ type meter struct {
 	fleet     *fleet.Fleet
 	pids      map[string][]int // what is measured → its processes
 	cpu       map[string]float64
-	conflicts map[string]float64
+	conflicts map[string]map[string]float64
 	failed    []error
 }
 
@@ -50,16 +50,22 @@ func (m *meter) start(ctx context.Context) {
 
 func (m *meter) stop(ctx context.Context) {
 	cpu, conflicts := m.read(ctx)
-	for k := range cpu {
-		m.cpu[k] = cpu[k] - m.cpu[k]
+	subtract(cpu, m.cpu)
+	for service := range conflicts {
+		subtract(conflicts[service], m.conflicts[service])
 	}
-	for k := range conflicts {
-		m.conflicts[k] = conflicts[k] - m.conflicts[k]
+	m.cpu, m.conflicts = cpu, conflicts
+}
+
+func subtract(from, what map[string]float64) {
+	for k := range from {
+		from[k] -= what[k]
 	}
 }
 
-func (m *meter) read(ctx context.Context) (cpu, conflicts map[string]float64) {
-	cpu, conflicts = map[string]float64{}, map[string]float64{}
+// read gives CPU seconds by what is measured, and conflicts by service and kind of record.
+func (m *meter) read(ctx context.Context) (cpu map[string]float64, conflicts map[string]map[string]float64) {
+	cpu, conflicts = map[string]float64{}, map[string]map[string]float64{}
 	for what, pids := range m.pids {
 		for _, pid := range pids {
 			d, err := fleet.CPU(pid)
@@ -71,12 +77,17 @@ func (m *meter) read(ctx context.Context) (cpu, conflicts map[string]float64) {
 		}
 	}
 	for _, p := range m.fleet.All() {
-		n, err := p.Metric(ctx, "busyhour_commit_conflicts_total")
+		if conflicts[p.Service] == nil {
+			conflicts[p.Service] = map[string]float64{}
+		}
+		by, err := p.Metric(ctx, "busyhour_commit_conflicts_total", "record")
 		if err != nil {
 			m.failed = append(m.failed, err)
 			continue
 		}
-		conflicts[p.Service] += n
+		for record, n := range by {
+			conflicts[p.Service][record] += n
+		}
 	}
 	return cpu, conflicts
 }

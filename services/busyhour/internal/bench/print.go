@@ -5,6 +5,7 @@ import (
 	"io"
 	"maps"
 	"slices"
+	"strings"
 	"text/tabwriter"
 
 	"github.com/busyhour/busyhour/services/busyhour/internal/simulate"
@@ -34,14 +35,24 @@ func (r *Result) Write(w io.Writer) {
 	_ = t.Flush()
 	fmt.Fprintf(w, "\nagainst the floor beside the load: card %.1f × p50, %.1f × p99; ack %.1f × p50, %.1f × p99\n\n",
 		r.Ratios.Card.P50During, r.Ratios.Card.P99During, r.Ratios.Ack.P50During, r.Ratios.Ack.P99During)
-	t = tabwriter.NewWriter(w, 2, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintln(t, "while calls came in\tCPU s\tof one CPU\tconflicts\t")
+	t = tabwriter.NewWriter(w, 2, 0, 2, ' ', 0)
+	fmt.Fprintln(t, "while calls came in\tCPU s\tof one CPU\tconflicts")
 	for _, what := range slices.Sorted(maps.Keys(r.CPU)) {
-		conflicts := ""
-		if n, ok := r.Conflicts[what]; ok {
-			conflicts = fmt.Sprintf("%.0f", n)
-		}
-		fmt.Fprintf(t, "%s\t%.1f\t%.0f %%\t%s\t\n", what, r.CPU[what], 100*r.CPU[what]/r.Report.Load.Seconds, conflicts)
+		fmt.Fprintf(t, "%s\t%.1f\t%.0f %%\t%s\n", what, r.CPU[what], 100*r.CPU[what]/r.Report.Load.Seconds, conflictsText(r.Conflicts[what]))
 	}
 	_ = t.Flush()
+}
+
+func conflictsText(by map[string]float64) string {
+	total, parts := 0.0, []string{}
+	for _, record := range slices.Sorted(maps.Keys(by)) {
+		if by[record] > 0 {
+			total += by[record]
+			parts = append(parts, fmt.Sprintf("%s %.0f", record, by[record]))
+		}
+	}
+	if total == 0 {
+		return ""
+	}
+	return fmt.Sprintf("%.0f (%s)", total, strings.Join(parts, ", "))
 }

@@ -105,9 +105,9 @@ func (p *Process) Ready(ctx context.Context) error {
 		}
 		select {
 		case <-exited:
-			return fmt.Errorf("%s ended at its start: %v\n%s", p.Name, p.err, p.Tail(20))
+			return fmt.Errorf("%s ended at its start: %w\n%s", p.Name, p.err, p.Tail(20))
 		case <-ctx.Done():
-			return fmt.Errorf("%s is not ready: %v\n%s", p.Name, why, p.Tail(20))
+			return fmt.Errorf("%s is not ready: %w\n%s", p.Name, why, p.Tail(20))
 		case <-time.After(20 * time.Millisecond):
 		}
 	}

@@ -1,36 +1,36 @@
 package fleet
 
 import (
+	"errors"
 	"fmt"
-	"os"
-	"strings"
+
+	"github.com/busyhour/busyhour/pkg/config"
 )
 
-// Servers are the addresses of Kafka, Redis and NATS.
+// Servers are the addresses of Kafka, Redis and NATS. scripts/stack writes them into the environment that it prints.
 type Servers struct {
-	Kafka   []string
-	Redis   []string
-	RedisDB int
-	NATS    string
+	Kafka   []string `key:"kafka" doc:"Brokers, host:port."`
+	Redis   []string `key:"redis" doc:"One server, host:port."`
+	RedisDB int      `key:"redis-db" default:"0" doc:"Its database."`
+	NATS    string   `key:"nats" doc:"URL of a server."`
+}
+
+// Validate says everything that is missing.
+func (s *Servers) Validate() error {
+	var missing []error
+	for name, given := range map[string]bool{"BUSYHOUR_KAFKA": len(s.Kafka) > 0, "BUSYHOUR_REDIS": len(s.Redis) > 0, "BUSYHOUR_NATS": s.NATS != ""} {
+		if !given {
+			missing = append(missing, fmt.Errorf("%s is not set", name))
+		}
+	}
+	if len(missing) > 0 {
+		return fmt.Errorf("%w\nrun scripts/stack up, then: eval \"$(scripts/stack env)\"", errors.Join(missing...))
+	}
+	return nil
 }
 
 // FromEnvironment reads what scripts/stack has written.
-func FromEnvironment() (Servers, error) {
-	var missing []string
-	get := func(name string) string {
-		v := os.Getenv(name)
-		if v == "" {
-			missing = append(missing, name)
-		}
-		return v
-	}
-	s := Servers{
-		Kafka: strings.Split(get("BUSYHOUR_KAFKA"), ","),
-		Redis: strings.Split(get("BUSYHOUR_REDIS"), ","),
-		NATS:  get("BUSYHOUR_NATS"),
-	}
-	if len(missing) > 0 {
-		return s, fmt.Errorf("%s not set: run scripts/stack up, then: eval \"$(scripts/stack env)\"", strings.Join(missing, ", "))
-	}
-	return s, nil
+func FromEnvironment() (s Servers, err error) {
+	err = config.Load("servers", &s, nil)
+	return s, err
 }

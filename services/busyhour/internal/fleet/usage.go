@@ -32,28 +32,38 @@ func CPU(pid int) (time.Duration, error) {
 	return time.Duration(user+system) * time.Second / ticks, nil
 }
 
-// Metric is the sum over all labels of a counter or gauge of the process.
-func (p *Process) Metric(ctx context.Context, name string) (float64, error) {
+// Metric is a counter or gauge of the process, by the value of one label; without the label in one sum under "".
+func (p *Process) Metric(ctx context.Context, name, label string) (map[string]float64, error) {
 	body, err := p.get(ctx, "/metrics")
 	if err != nil {
-		return 0, fmt.Errorf("metrics of %s: %w", p.Name, err)
+		return nil, fmt.Errorf("metrics of %s: %w", p.Name, err)
 	}
-	return sumOf(body, name), nil
+	return sums(body, name, label), nil
 }
 
-func sumOf(metrics, name string) (sum float64) {
+func sums(metrics, name, label string) map[string]float64 {
+	by := map[string]float64{}
 	lines := bufio.NewScanner(strings.NewReader(metrics))
 	lines.Buffer(nil, 1<<20)
 	for lines.Scan() {
-		line := lines.Text()
-		rest, ok := strings.CutPrefix(line, name)
+		rest, ok := strings.CutPrefix(lines.Text(), name)
 		if !ok || rest == "" || rest[0] != '{' && rest[0] != ' ' {
-			continue
+			continue // a longer name, or a comment
 		}
-		v, err := strconv.ParseFloat(line[strings.LastIndexByte(line, ' ')+1:], 64)
+		v, err := strconv.ParseFloat(rest[strings.LastIndexByte(rest, ' ')+1:], 64)
 		if err == nil {
-			sum += v
+			by[labelOf(rest, label)] += v
 		}
 	}
-	return sum
+	return by
+}
+
+// labelOf finds the value of a label between {}.
+func labelOf(labels, name string) string {
+	_, after, ok := strings.Cut(labels, name+`="`)
+	if name == "" || !ok {
+		return ""
+	}
+	value, _, _ := strings.Cut(after, `"`)
+	return value
 }

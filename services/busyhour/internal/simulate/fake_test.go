@@ -96,6 +96,13 @@ func (b *fake) ListAgents(context.Context, *connect.Request[provisioningv1.ListA
 	return connect.NewResponse(&provisioningv1.ListAgentsResponse{}), nil
 }
 
+func (b *fake) CreateAgent(_ context.Context, r *connect.Request[provisioningv1.CreateAgentRequest]) (*connect.Response[provisioningv1.CreateAgentResponse], error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.people[r.Msg.Agent.Id] = r.Msg.Agent
+	return connect.NewResponse(&provisioningv1.CreateAgentResponse{Agent: r.Msg.Agent}), nil
+}
+
 func (b *fake) CreateJob(_ context.Context, r *connect.Request[provisioningv1.CreateJobRequest]) (*connect.Response[provisioningv1.CreateJobResponse], error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()

@@ -6,7 +6,6 @@ import (
 	"encoding/base64"
 	"strconv"
 
-	"connectrpc.com/connect"
 	"google.golang.org/protobuf/proto"
 
 	commonv1 "github.com/busyhour/busyhour/api/gen/busyhour/common/v1"
@@ -16,9 +15,6 @@ import (
 // MaxMessage bounds one message in: an import of 3 MiB, as JSON a third more, and what stands around it.
 const MaxMessage = 5 << 20
 
-// Unverified is the response header of a read that was answered while the tenant's state was not verified.
-const Unverified = "Busyhour-Unverified"
-
 // Detail is a refusal in the words of the contracts, for pkg/edge, which knows none.
 func Detail(r *refusal.Refusal) proto.Message {
 	d := &commonv1.Refusal{Reason: r.Reason, Record: r.Record, Help: r.Help}
@@ -26,13 +22,6 @@ func Detail(r *refusal.Refusal) proto.Message {
 		d.Revision = &commonv1.Revision{Epoch: r.Epoch, N: r.N}
 	}
 	return d
-}
-
-func marked[T any](res *connect.Response[T], verified bool) *connect.Response[T] {
-	if !verified {
-		res.Header().Set(Unverified, "true")
-	}
-	return res
 }
 
 // pageSize is what a caller asked for, or 100. Validation keeps it below 1,001.

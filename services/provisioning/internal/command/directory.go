@@ -52,7 +52,7 @@ func (d *Directory) GetAgent(ctx context.Context, req *connect.Request[provision
 	if err != nil {
 		return nil, err
 	}
-	return marked(connect.NewResponse(&provisioningv1.GetAgentResponse{Agent: s.Entry.GetAgent(), Revision: state.Revision(s.Revision)}), verified), nil
+	return connect.NewResponse(&provisioningv1.GetAgentResponse{Agent: s.Entry.GetAgent(), Revision: state.Revision(s.Revision), Verified: verified}), nil
 }
 
 // ListAgents reads agents in the order of their ids.
@@ -65,11 +65,11 @@ func (d *Directory) ListAgents(ctx context.Context, req *connect.Request[provisi
 	if err != nil {
 		return nil, err
 	}
-	res := &provisioningv1.ListAgentsResponse{NextPageToken: pageToken("agents", last)}
+	res := &provisioningv1.ListAgentsResponse{NextPageToken: pageToken("agents", last), Verified: verified}
 	for _, e := range entries {
 		res.Agents = append(res.Agents, e.GetAgent())
 	}
-	return marked(connect.NewResponse(res), verified), nil
+	return connect.NewResponse(res), nil
 }
 
 // CreateQueue makes a queue.
@@ -105,7 +105,7 @@ func (d *Directory) GetQueue(ctx context.Context, req *connect.Request[provision
 	if err != nil {
 		return nil, err
 	}
-	return marked(connect.NewResponse(&provisioningv1.GetQueueResponse{Queue: s.Entry.GetQueue(), Revision: state.Revision(s.Revision)}), verified), nil
+	return connect.NewResponse(&provisioningv1.GetQueueResponse{Queue: s.Entry.GetQueue(), Revision: state.Revision(s.Revision), Verified: verified}), nil
 }
 
 // ListQueues reads queues in the order of their ids.
@@ -118,9 +118,9 @@ func (d *Directory) ListQueues(ctx context.Context, req *connect.Request[provisi
 	if err != nil {
 		return nil, err
 	}
-	res := &provisioningv1.ListQueuesResponse{NextPageToken: pageToken("queues", last)}
+	res := &provisioningv1.ListQueuesResponse{NextPageToken: pageToken("queues", last), Verified: verified}
 	for _, e := range entries {
 		res.Queues = append(res.Queues, e.GetQueue())
 	}
-	return marked(connect.NewResponse(res), verified), nil
+	return connect.NewResponse(res), nil
 }

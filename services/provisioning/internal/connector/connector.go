@@ -6,6 +6,7 @@ package connector
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"sync"
@@ -67,7 +68,7 @@ func New(cfg Config, log *zap.Logger, reg prometheus.Registerer) *Connector {
 		Name:          "downstream",
 		Timeout:       cfg.BreakFor,
 		ReadyToTrip:   func(n gobreaker.Counts) bool { return n.ConsecutiveFailures >= uint32(cfg.BreakAfter) },
-		IsExcluded:    func(err error) bool { return err != nil && err != errWentWrong },
+		IsExcluded:    func(err error) bool { return err != nil && !errors.Is(err, errWentWrong) },
 		OnStateChange: c.changed,
 	})
 	return c

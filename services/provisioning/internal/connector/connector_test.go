@@ -192,7 +192,7 @@ func TestADownstreamThatIsDownIsLeftAlone(t *testing.T) {
 				}
 			})
 		}
-		time.Sleep(time.Minute)
+		<-time.After(time.Minute)
 		if n := calls.Load(); n > 16+16+13 { // what was under way, and one every 5 s
 			t.Errorf("%d calls in a minute of being down", n)
 		}
@@ -225,7 +225,7 @@ func TestNoMoreThanTheLimitAreUnderWay(t *testing.T) {
 			if n := now.Add(1); n > most.Load() {
 				most.Store(n)
 			}
-			time.Sleep(2 * time.Second)
+			<-time.After(2 * time.Second)
 			now.Add(-1)
 			return answer(200, ""), nil
 		}, func(cfg *Config) { cfg.Concurrency = 3 })

@@ -53,7 +53,8 @@ func (f *Flow) durable(ctx context.Context, tenant string, r commit.Result) erro
 
 // answer gives what Do gave once it is durable. So a refusal, too, is told only when what it rests on cannot be lost.
 func (f *Flow) answer(ctx context.Context, tenant string, r commit.Result, err error) error {
-	if _, refused := refusal.As(err); err != nil && !(refused && r.Record != "") {
+	_, refused := refusal.As(err)
+	if err != nil && (!refused || r.Record == "") {
 		return err
 	}
 	if lost := f.durable(ctx, tenant, r); lost != nil {

@@ -18,25 +18,27 @@ func (f *Flow) GetJob(ctx context.Context, tenant, id string) (j *provisioningv1
 		if err := tx.Fetch(ctx); err != nil {
 			return err
 		}
-		if j, err = existingJob(r); err != nil {
-			return err
+		if j, err = state.JobIn(r); err == nil && j != nil {
+			j = job.Count(j, *applied, *failed)
 		}
-		j = job.Count(j, *applied, *failed)
-		return nil
+		return err
 	})
+	if err == nil && j == nil {
+		err = unless(verified, tenant, noJob(id))
+	}
 	return j, verified, err
 }
 
 // ListOutcomes reads up to n items of a job after a number, in order. last is the number to go on from; it is zero when
 // there are no more.
 func (f *Flow) ListOutcomes(ctx context.Context, tenant, id string, after uint32, n int) (items []*provisioningv1.Outcome, last uint32, verified bool, err error) {
+	var j *provisioningv1.Job
 	verified, err = f.store.Read(ctx, tenant, func(ctx context.Context, tx *commit.Tx) error {
 		r := tx.Record(state.Job(id))
 		if err := tx.Fetch(ctx); err != nil {
 			return err
 		}
-		j, err := existingJob(r)
-		if err != nil {
+		if j, err = state.JobIn(r); err != nil || j == nil {
 			return err
 		}
 		end := min(uint64(after)+uint64(n), uint64(j.GetTotal()))
@@ -53,6 +55,9 @@ func (f *Flow) ListOutcomes(ctx context.Context, tenant, id string, after uint32
 		items, err = outcomes(j, after, records)
 		return err
 	})
+	if err == nil && j == nil {
+		err = unless(verified, tenant, noJob(id))
+	}
 	return items, last, verified, err
 }
 
@@ -73,11 +78,7 @@ func outcomes(j *provisioningv1.Job, after uint32, records []*commit.Record) ([]
 	return items, nil
 }
 
-func existingJob(r *commit.Record) (*provisioningv1.Job, error) {
-	j, err := state.JobIn(r)
-	if err == nil && j == nil {
-		err = at(refusal.New(refusal.NotFound, "NOT_FOUND", "there is no such job, or it ended more than %d days ago", int(job.Keep.Hours()/24)).
-			To("look at the id that CreateJob gave"), r)
-	}
-	return j, err
+func noJob(id string) error {
+	return refusal.New(refusal.NotFound, "NOT_FOUND", "there is no such job, or it was made more than %d days ago", int(job.Keep.Hours()/24)).
+		At(state.Job(id), 0, 0).To("look at the id that CreateJob gave")
 }

@@ -7,6 +7,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/busyhour/busyhour/pkg/commit"
+	"github.com/busyhour/busyhour/pkg/refusal"
 	"github.com/busyhour/busyhour/services/provisioning/internal/directory"
 	"github.com/busyhour/busyhour/services/provisioning/internal/state"
 )
@@ -14,19 +15,29 @@ import (
 // Get reads an entry by the name of its record. verified says whether the state it was read from is; it is answered
 // either way.
 func (f *Flow) Get(ctx context.Context, tenant, record string) (s Standing, verified bool, err error) {
+	var present directory.Present
 	verified, err = f.store.Read(ctx, tenant, func(ctx context.Context, tx *commit.Tx) error {
 		r := tx.Record(record)
 		if err := tx.Fetch(ctx); err != nil {
 			return err
 		}
-		present, err := state.Present(r)
-		if err != nil {
-			return err
-		}
+		present, err = state.Present(r)
 		s = Standing{present.Entry, r.Revision}
-		return directory.Existing(present)
+		return err
 	})
-	return s, verified, err
+	if err != nil {
+		return s, false, err
+	}
+	return s, verified, unless(verified, tenant, directory.Existing(present))
+}
+
+// unless is the refusal of what was not found, unless it may only not have come back yet.
+func unless(verified bool, tenant string, missing error) error {
+	if missing == nil || verified {
+		return missing
+	}
+	return refusal.New(refusal.Unavailable, "UNVERIFIED", "the state of tenant %s is being rebuilt, and it is not there yet", tenant).
+		To("try again in a moment")
 }
 
 // List reads up to n entries of an index in the order of their ids, those after an id. last is the id to go on from; it

@@ -783,9 +783,11 @@ func (x *GetAgentRequest) GetId() string {
 }
 
 type GetAgentResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Agent         *Agent                 `protobuf:"bytes,1,opt,name=agent,proto3" json:"agent,omitempty"`
-	Revision      *v1.Revision           `protobuf:"bytes,2,opt,name=revision,proto3" json:"revision,omitempty"`
+	state    protoimpl.MessageState `protogen:"open.v1"`
+	Agent    *Agent                 `protobuf:"bytes,1,opt,name=agent,proto3" json:"agent,omitempty"`
+	Revision *v1.Revision           `protobuf:"bytes,2,opt,name=revision,proto3" json:"revision,omitempty"`
+	// False while the tenant's state is being rebuilt.
+	Verified      bool `protobuf:"varint,3,opt,name=verified,proto3" json:"verified,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -832,6 +834,13 @@ func (x *GetAgentResponse) GetRevision() *v1.Revision {
 		return x.Revision
 	}
 	return nil
+}
+
+func (x *GetAgentResponse) GetVerified() bool {
+	if x != nil {
+		return x.Verified
+	}
+	return false
 }
 
 type ListAgentsRequest struct {
@@ -899,6 +908,8 @@ type ListAgentsResponse struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Agents        []*Agent               `protobuf:"bytes,1,rep,name=agents,proto3" json:"agents,omitempty"`
 	NextPageToken string                 `protobuf:"bytes,2,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
+	// False while the tenant's state is being rebuilt.
+	Verified      bool `protobuf:"varint,3,opt,name=verified,proto3" json:"verified,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -945,6 +956,13 @@ func (x *ListAgentsResponse) GetNextPageToken() string {
 		return x.NextPageToken
 	}
 	return ""
+}
+
+func (x *ListAgentsResponse) GetVerified() bool {
+	if x != nil {
+		return x.Verified
+	}
+	return false
 }
 
 type CreateQueueRequest struct {
@@ -1313,9 +1331,11 @@ func (x *GetQueueRequest) GetId() string {
 }
 
 type GetQueueResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Queue         *Queue                 `protobuf:"bytes,1,opt,name=queue,proto3" json:"queue,omitempty"`
-	Revision      *v1.Revision           `protobuf:"bytes,2,opt,name=revision,proto3" json:"revision,omitempty"`
+	state    protoimpl.MessageState `protogen:"open.v1"`
+	Queue    *Queue                 `protobuf:"bytes,1,opt,name=queue,proto3" json:"queue,omitempty"`
+	Revision *v1.Revision           `protobuf:"bytes,2,opt,name=revision,proto3" json:"revision,omitempty"`
+	// False while the tenant's state is being rebuilt.
+	Verified      bool `protobuf:"varint,3,opt,name=verified,proto3" json:"verified,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1362,6 +1382,13 @@ func (x *GetQueueResponse) GetRevision() *v1.Revision {
 		return x.Revision
 	}
 	return nil
+}
+
+func (x *GetQueueResponse) GetVerified() bool {
+	if x != nil {
+		return x.Verified
+	}
+	return false
 }
 
 type ListQueuesRequest struct {
@@ -1429,6 +1456,8 @@ type ListQueuesResponse struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Queues        []*Queue               `protobuf:"bytes,1,rep,name=queues,proto3" json:"queues,omitempty"`
 	NextPageToken string                 `protobuf:"bytes,2,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
+	// False while the tenant's state is being rebuilt.
+	Verified      bool `protobuf:"varint,3,opt,name=verified,proto3" json:"verified,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1475,6 +1504,13 @@ func (x *ListQueuesResponse) GetNextPageToken() string {
 		return x.NextPageToken
 	}
 	return ""
+}
+
+func (x *ListQueuesResponse) GetVerified() bool {
+	if x != nil {
+		return x.Verified
+	}
+	return false
 }
 
 var File_busyhour_provisioning_v1_directory_proto protoreflect.FileDescriptor
@@ -1543,18 +1579,20 @@ const file_busyhour_provisioning_v1_directory_proto_rawDesc = "" +
 	"\x0fGetAgentRequest\x128\n" +
 	"\x06tenant\x18\x01 \x01(\tB \xbaH\x1dr\x1b2\x19^[a-z0-9][a-z0-9-]{0,62}$R\x06tenant\x12\x1a\n" +
 	"\x02id\x18\x02 \x01(\tB\n" +
-	"\xbaH\ar\x05\x10\x01\x18\x80\x01R\x02id\"\x83\x01\n" +
+	"\xbaH\ar\x05\x10\x01\x18\x80\x01R\x02id\"\x9f\x01\n" +
 	"\x10GetAgentResponse\x125\n" +
 	"\x05agent\x18\x01 \x01(\v2\x1f.busyhour.provisioning.v1.AgentR\x05agent\x128\n" +
-	"\brevision\x18\x02 \x01(\v2\x1c.busyhour.common.v1.RevisionR\brevision\"\x9d\x01\n" +
+	"\brevision\x18\x02 \x01(\v2\x1c.busyhour.common.v1.RevisionR\brevision\x12\x1a\n" +
+	"\bverified\x18\x03 \x01(\bR\bverified\"\x9d\x01\n" +
 	"\x11ListAgentsRequest\x128\n" +
 	"\x06tenant\x18\x01 \x01(\tB \xbaH\x1dr\x1b2\x19^[a-z0-9][a-z0-9-]{0,62}$R\x06tenant\x12%\n" +
 	"\tpage_size\x18\x02 \x01(\rB\b\xbaH\x05*\x03\x18\xe8\aR\bpageSize\x12'\n" +
 	"\n" +
-	"page_token\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x02R\tpageToken\"u\n" +
+	"page_token\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x02R\tpageToken\"\x91\x01\n" +
 	"\x12ListAgentsResponse\x127\n" +
 	"\x06agents\x18\x01 \x03(\v2\x1f.busyhour.provisioning.v1.AgentR\x06agents\x12&\n" +
-	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\x8d\x01\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\x12\x1a\n" +
+	"\bverified\x18\x03 \x01(\bR\bverified\"\x8d\x01\n" +
 	"\x12CreateQueueRequest\x128\n" +
 	"\x06tenant\x18\x01 \x01(\tB \xbaH\x1dr\x1b2\x19^[a-z0-9][a-z0-9-]{0,62}$R\x06tenant\x12=\n" +
 	"\x05queue\x18\x02 \x01(\v2\x1f.busyhour.provisioning.v1.QueueB\x06\xbaH\x03\xc8\x01\x01R\x05queue\"\x86\x01\n" +
@@ -1578,18 +1616,20 @@ const file_busyhour_provisioning_v1_directory_proto_rawDesc = "" +
 	"\x0fGetQueueRequest\x128\n" +
 	"\x06tenant\x18\x01 \x01(\tB \xbaH\x1dr\x1b2\x19^[a-z0-9][a-z0-9-]{0,62}$R\x06tenant\x12\x1a\n" +
 	"\x02id\x18\x02 \x01(\tB\n" +
-	"\xbaH\ar\x05\x10\x01\x18\x80\x01R\x02id\"\x83\x01\n" +
+	"\xbaH\ar\x05\x10\x01\x18\x80\x01R\x02id\"\x9f\x01\n" +
 	"\x10GetQueueResponse\x125\n" +
 	"\x05queue\x18\x01 \x01(\v2\x1f.busyhour.provisioning.v1.QueueR\x05queue\x128\n" +
-	"\brevision\x18\x02 \x01(\v2\x1c.busyhour.common.v1.RevisionR\brevision\"\x9d\x01\n" +
+	"\brevision\x18\x02 \x01(\v2\x1c.busyhour.common.v1.RevisionR\brevision\x12\x1a\n" +
+	"\bverified\x18\x03 \x01(\bR\bverified\"\x9d\x01\n" +
 	"\x11ListQueuesRequest\x128\n" +
 	"\x06tenant\x18\x01 \x01(\tB \xbaH\x1dr\x1b2\x19^[a-z0-9][a-z0-9-]{0,62}$R\x06tenant\x12%\n" +
 	"\tpage_size\x18\x02 \x01(\rB\b\xbaH\x05*\x03\x18\xe8\aR\bpageSize\x12'\n" +
 	"\n" +
-	"page_token\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x02R\tpageToken\"u\n" +
+	"page_token\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x02R\tpageToken\"\x91\x01\n" +
 	"\x12ListQueuesResponse\x127\n" +
 	"\x06queues\x18\x01 \x03(\v2\x1f.busyhour.provisioning.v1.QueueR\x06queues\x12&\n" +
-	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken2\xb2\b\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\x12\x1a\n" +
+	"\bverified\x18\x03 \x01(\bR\bverified2\xb2\b\n" +
 	"\x10DirectoryService\x12j\n" +
 	"\vCreateAgent\x12,.busyhour.provisioning.v1.CreateAgentRequest\x1a-.busyhour.provisioning.v1.CreateAgentResponse\x12j\n" +
 	"\vUpdateAgent\x12,.busyhour.provisioning.v1.UpdateAgentRequest\x1a-.busyhour.provisioning.v1.UpdateAgentResponse\x12j\n" +

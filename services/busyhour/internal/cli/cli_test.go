@@ -1,0 +1,61 @@
+package cli
+
+import (
+	"bytes"
+	"strings"
+	"testing"
+
+	"github.com/busyhour/busyhour/api/topics"
+)
+
+func run(t *testing.T, args ...string) (string, error) {
+	t.Helper()
+	root := newRoot()
+	var out bytes.Buffer
+	root.SetOut(&out)
+	root.SetErr(&out)
+	root.SetArgs(args)
+	err := root.ExecuteContext(t.Context())
+	return out.String(), err
+}
+
+func TestCommandsSayWhatTheyShould(t *testing.T) {
+	for _, c := range []struct {
+		args []string
+		says []string
+	}{
+		{[]string{"topics", "plan"}, []string{topics.Signals, topics.ProvisioningDeadLetter}},
+		{[]string{"topics", "plan", "--output", "json"}, []string{`"topic": "` + topics.Signals}},
+		{[]string{"config"}, []string{"# call-routing:", "# agent-presence:", "# provisioning:", "BUSYHOUR_KAFKA_BROKERS"}},
+		{[]string{"config", "provisioning"}, []string{"# provisioning:"}},
+		{[]string{"--help"}, []string{"bench", "call", "config", "simulate", "topics", "up"}},
+	} {
+		got, err := run(t, c.args...)
+		if err != nil {
+			t.Errorf("%v: %v", c.args, err)
+		}
+		for _, want := range c.says {
+			if !strings.Contains(got, want) {
+				t.Errorf("%v does not say %q:\n%s", c.args, want, got)
+			}
+		}
+	}
+}
+
+func TestWrongUseIsAnError(t *testing.T) {
+	for _, c := range []struct {
+		args []string
+		says string
+	}{
+		{[]string{"config", "routing"}, `"routing"`},
+		{[]string{"topics", "plan", "-o", "yaml"}, "there are text and json"},
+		{[]string{"topics", "apply", "--replication-factor", "0"}, "at least 1"},
+		{[]string{"call", "--url", "127.0.0.1:8080"}, "http://host:port"},
+		{[]string{"simulate", "--agents", "0"}, "agents 0"},
+		{[]string{"dance"}, "unknown command"},
+	} {
+		if _, err := run(t, c.args...); err == nil || !strings.Contains(err.Error(), c.says) {
+			t.Errorf("%v: %v, want a word of %q", c.args, err, c.says)
+		}
+	}
+}
