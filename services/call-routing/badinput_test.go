@@ -1,6 +1,7 @@
 package routing_test
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -21,8 +22,8 @@ import (
 // reasonOf is the reason in the detail of an error.
 func reasonOf(t *testing.T, err error) (connect.Code, *commonv1.Refusal) {
 	t.Helper()
-	e, ok := err.(*connect.Error)
-	if !ok {
+	var e *connect.Error
+	if !errors.As(err, &e) {
 		t.Fatalf("%v (%T) has no code", err, err)
 	}
 	for _, d := range e.Details() {
