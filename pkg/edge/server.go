@@ -67,7 +67,7 @@ func (s *Server) Mount(service, path string, h http.Handler) {
 func (s *Server) Handle(pattern string, h http.Handler) { s.mux.Handle(pattern, h) }
 
 // Handler is all that was mounted, for a test's own server.
-func (s *Server) Handler() http.Handler { return identify(s.count(s.mux)) }
+func (s *Server) Handler() http.Handler { return interruptible(identify(s.count(s.mux))) }
 
 // Open begins to listen. Run does so itself; a caller that wants the address first calls Open and then Addr.
 func (s *Server) Open() error {

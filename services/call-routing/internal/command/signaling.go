@@ -90,6 +90,9 @@ func (s *Signaling) Connect(ctx context.Context, st *stream) error {
 		one.read(st)
 	}()
 	err = one.write(ctx, st, ended)
+	one.cancel(err)
+	edge.StopReading(ctx)
+	<-ended
 	s.log.Info("switch gone", zap.Stringer("switch", one), zap.Error(err))
 	return err
 }
