@@ -164,7 +164,7 @@ func (i *interleaving) verify(rt failing) {
 // verifyLog lets a last pod relay what was left behind, and then looks for what is missing or out of order.
 func (i *interleaving) verifyLog(rt failing, name string, last Revision) {
 	final := i.pod2()
-	final.outbox.log = i.torn
+	final.outbox.log = i.torn.Log // the log is whole again
 	r := Result{Record: name, Revision: last, Epoch: 1}
 	for range 20 {
 		done := make(chan error, 1)
