@@ -58,29 +58,35 @@ func (b *batcher) submit(ctx context.Context, tx *Tx) (verdict, error) {
 	p := pending{tx, make(chan verdict, 1)}
 	b.mu.Lock()
 	b.waiting = append(b.waiting, p)
+	var batch []pending
 	switch {
 	case b.underway == 0 || len(b.waiting) >= batchSize:
-		b.send()
+		batch = b.take()
 	case b.timer == nil:
-		b.timer = time.AfterFunc(batchWait, func() {
-			b.mu.Lock()
-			defer b.mu.Unlock()
-			b.send()
-		})
+		b.timer = time.AfterFunc(batchWait, b.send)
 	}
 	b.mu.Unlock()
+	b.carry(batch) // by whoever came last: to hand it to another goroutine would cost a wake-up
 	v := <-p.done
 	return v, v.err
 }
 
-// send starts a script with what waits; mu is held.
+// send carries what waits, if anything does.
 func (b *batcher) send() {
+	b.mu.Lock()
+	batch := b.take()
+	b.mu.Unlock()
+	b.carry(batch)
+}
+
+// take takes the commits of the next script out of those that wait; mu is held.
+func (b *batcher) take() []pending {
 	if b.timer != nil {
 		b.timer.Stop()
 		b.timer = nil
 	}
 	if len(b.waiting) == 0 {
-		return
+		return nil
 	}
 	// One script works in one epoch.
 	epoch, n := b.waiting[0].tx.epoch, 1
@@ -90,13 +96,22 @@ func (b *batcher) send() {
 	batch := b.waiting[:n:n]
 	b.waiting = b.waiting[n:]
 	b.underway++
-	go func() {
-		b.run(epoch, batch)
-		b.mu.Lock()
-		defer b.mu.Unlock()
-		b.underway--
-		b.send()
-	}()
+	return batch
+}
+
+// carry runs a script, and has what came meanwhile sent behind it.
+func (b *batcher) carry(batch []pending) {
+	if len(batch) == 0 {
+		return
+	}
+	b.run(batch[0].tx.epoch, batch)
+	b.mu.Lock()
+	b.underway--
+	more := len(b.waiting) > 0
+	b.mu.Unlock()
+	if more {
+		go b.send()
+	}
 }
 
 func (b *batcher) run(epoch uint32, batch []pending) {
