@@ -525,10 +525,10 @@ func testRecoveryOpensOnlyItsOwn(t *testing.T, w *world) {
 		t.Error("the slow recovery opened what the fast one had closed")
 	}
 	cup := Built{Record: Record{Name: "cup:1", Revision: Revision{1, 1}, Value: []byte("full")}}
-	if err := fast.Write(t.Context(), []Built{cup}); err != nil {
+	if err := fast.Write(t.Context(), []Built{cup}, func(int) {}); err != nil {
 		t.Fatal(err)
 	}
-	if err := slow.Write(t.Context(), []Built{cup}); err == nil {
+	if err := slow.Write(t.Context(), []Built{cup}, func(int) {}); err == nil {
 		t.Error("the slow recovery still writes")
 	}
 	if err := fast.Open(t.Context()); err != nil {

@@ -74,6 +74,13 @@ func (g *gate) signal() {
 	g.change = make(chan struct{})
 }
 
+// reason is why it is closed.
+func (g *gate) reason() string {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.why
+}
+
 // changed is closed at the next change.
 func (g *gate) changed() <-chan struct{} {
 	g.mu.Lock()
@@ -103,4 +110,14 @@ func (s *Store) gateOf(tenant string) (*gate, error) {
 	}
 	return nil, refusal.New(refusal.NotFound, "TENANT_UNKNOWN", "tenant %q is not served here", tenant).
 		To("name a tenant of this installation")
+}
+
+// anyOpen reports whether any tenant is open.
+func (s *Store) anyOpen() bool {
+	for _, g := range s.gates {
+		if _, open := g.state(); open {
+			return true
+		}
+	}
+	return false
 }

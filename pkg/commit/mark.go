@@ -114,10 +114,15 @@ func Deadline(record string, at time.Time) Built {
 	return Built{Index: deadlines, Member: record, Score: float64(at.UnixMilli())}
 }
 
-const buildSize = 256
+const (
+	buildSize = 256
+	// A script that took longer than this says that Redis has other work: while other tenants live there, the builder
+	// leaves it as much time as it took.
+	buildSlow = 5 * time.Millisecond
+)
 
-// Write adds to the namespace.
-func (b *Builder) Write(ctx context.Context, writes []Built) error {
+// Write adds to the namespace, 256 writes a script, and tells how many each brought.
+func (b *Builder) Write(ctx context.Context, writes []Built, built func(n int)) error {
 	for part := range slices.Chunk(writes, buildSize) {
 		w := newWriting(MarkKey(b.tenant, b.store.service))
 		w.args = append(w.args, b.epoch, b.nonce)
@@ -129,12 +134,26 @@ func (b *Builder) Write(ctx context.Context, writes []Built) error {
 			r := one.Record
 			w.args = append(w.args, "r", w.key(b.key(r.Name)), r.Revision.Number(), r.Op, r.Value)
 		}
+		began := time.Now()
 		if err := b.run(ctx, markBuild, w.keys, w.args); err != nil {
 			return fmt.Errorf("build %s/%s in epoch %d: %w", b.tenant, b.store.service, b.epoch, err)
 		}
 		b.built += len(part)
+		built(len(part))
+		b.yield(ctx, time.Since(began))
 	}
 	return nil
+}
+
+// yield leaves a busy Redis to those who live there.
+func (b *Builder) yield(ctx context.Context, took time.Duration) {
+	if took < buildSlow || !b.store.anyOpen() {
+		return
+	}
+	select {
+	case <-time.After(took):
+	case <-ctx.Done():
+	}
 }
 
 // Open lets commits in, and opens this pod's gate.

@@ -99,6 +99,14 @@ func (s *Store) Verified(tenant string) (epoch uint32, open bool) {
 	return 0, false
 }
 
+// Why says why the tenant is closed; empty while it is open.
+func (s *Store) Why(tenant string) string {
+	if g, ok := s.gates[tenant]; ok {
+		return g.reason()
+	}
+	return "not served here"
+}
+
 // Changed is closed when the tenant's gate opens or closes the next time.
 func (s *Store) Changed(tenant string) <-chan struct{} { return s.gates[tenant].changed() }
 

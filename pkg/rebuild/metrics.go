@@ -6,6 +6,8 @@ type metrics struct {
 	seconds prometheus.Histogram
 	failed  prometheus.Counter
 	records *prometheus.GaugeVec
+	phase   *prometheus.GaugeVec
+	held    *prometheus.GaugeVec
 }
 
 func newMetrics(r prometheus.Registerer, service string) *metrics {
@@ -21,7 +23,28 @@ func newMetrics(r prometheus.Registerer, service string) *metrics {
 		records: prometheus.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "busyhour_recovery_records", Help: "Records that the last recovery built.", ConstLabels: labels,
 		}, []string{"tenant"}),
+		phase: prometheus.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "busyhour_recovery_phase", Help: "1 for the phase that the tenant's recovery is in on this pod.", ConstLabels: labels,
+		}, []string{"tenant", "phase"}),
+		held: prometheus.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "busyhour_recovery_held", Help: "1 while a tenant stays closed until a person has it rebuilt.", ConstLabels: labels,
+		}, []string{"tenant"}),
 	}
-	r.MustRegister(m.seconds, m.failed, m.records)
+	r.MustRegister(m.seconds, m.failed, m.records, m.phase, m.held)
 	return m
+}
+
+func (m *metrics) enter(tenant string, phase Phase) {
+	for _, p := range phases {
+		value := 0.0
+		if p == phase {
+			value = 1
+		}
+		m.phase.WithLabelValues(tenant, string(p)).Set(value)
+	}
+	held := 0.0
+	if phase == Held {
+		held = 1
+	}
+	m.held.WithLabelValues(tenant).Set(held)
 }

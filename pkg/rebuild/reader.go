@@ -71,11 +71,17 @@ func (l *latest) records(tenant string, value func(eventlog.Message) ([]byte, er
 }
 
 // read reads the event topics from their start to the own markers.
-func (r *Recovery) read(ctx context.Context, tenants []string, ends map[string][]int64) (*latest, error) {
+func (r *Recovery) read(ctx context.Context, tenants []string, ends map[string][]int64, far *progress) (*latest, error) {
 	l := newLatest(tenants)
+	for _, topic := range r.source.EventTopics {
+		for _, end := range ends[topic] {
+			far.total.Add(end + 1) // the marker too
+		}
+	}
 	for _, topic := range r.source.EventTopics {
 		voiders := make([]eventlog.Voider, len(ends[topic]))
 		err := eventlog.ReadTopic(ctx, r.kafka, topic, nil, ends[topic], func(m eventlog.Message) error {
+			far.read.Add(1)
 			return l.take(m, voiders[m.Partition].Void(m))
 		})
 		if err != nil {

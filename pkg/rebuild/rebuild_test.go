@@ -29,6 +29,7 @@ type shop struct {
 	store    *commit.Store
 	epochs   *eventlog.EpochLog
 	producer *eventlog.Producer
+	recovery *Recovery
 	stop     func()
 }
 
@@ -71,7 +72,7 @@ func openShop(t *testing.T, cfg eventlog.Config, cache *embedded.Redis) *shop {
 	if err != nil {
 		t.Fatal(err)
 	}
-	recovery := New(Config{
+	s.recovery = New(Config{
 		Store: s.store, Epochs: s.epochs, Kafka: cfg, Producer: s.producer, Pod: "pod", Logger: zap.NewNop(), Registry: registry,
 		Source: Source{
 			EventTopics: []string{events},
@@ -88,7 +89,7 @@ func openShop(t *testing.T, cfg eventlog.Config, cache *embedded.Redis) *shop {
 	})
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan struct{}, 3)
-	for _, run := range []func(context.Context) error{s.epochs.Run, s.store.Run, recovery.Run} {
+	for _, run := range []func(context.Context) error{s.epochs.Run, s.store.Run, s.recovery.Run} {
 		go func() {
 			if err := run(ctx); err != nil {
 				t.Error(err)

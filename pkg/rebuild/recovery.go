@@ -3,7 +3,7 @@
 //	ask ─▶ take an epoch ─▶ close ─▶ drain ─▶ fence ─▶ read ─▶ build ─▶ open
 //
 // A service says how its events become records (Source); everything else is here. A step that fails ends the recovery,
-// and the next one takes a new epoch.
+// and the next one takes a new epoch. Status says at any time which step a tenant is at.
 package rebuild
 
 import (
@@ -29,7 +29,6 @@ const (
 	checkEvery = time.Second
 	// No pod begins a recovery more often than this.
 	recoverEvery = 2 * time.Second
-	leaseTime    = 30 * time.Second
 )
 
 // Epochs gives epochs out and tells of new ones.
@@ -62,10 +61,15 @@ type Recovery struct {
 	pod      string
 	log      *zap.Logger
 	metrics  *metrics
+	standing *standing
 
 	signs chan struct{}
-	shut  map[string]time.Time // since when this pod has seen a tenant closed; only Run's goroutine touches it
-	last  time.Time            // when the last recovery began
+	asked chan byHand
+
+	// Only Run's goroutine touches these.
+	shut   map[string]time.Time          // since when this pod has seen a tenant closed
+	leases map[string]context.CancelFunc // ends the renewing
+	last   time.Time                     // when the last recovery began
 }
 
 // New makes a Recovery. It does nothing before Run.
@@ -73,8 +77,9 @@ func New(cfg Config) *Recovery {
 	r := &Recovery{
 		store: cfg.Store, source: cfg.Source, epochs: cfg.Epochs, kafka: cfg.Kafka, producer: cfg.Producer, pod: cfg.Pod,
 		log: cfg.Logger.With(zap.String("service", cfg.Store.Service())), metrics: newMetrics(cfg.Registry, cfg.Store.Service()),
-		signs: make(chan struct{}, 1), shut: map[string]time.Time{},
+		signs: make(chan struct{}, 1), asked: make(chan byHand), shut: map[string]time.Time{}, leases: map[string]context.CancelFunc{},
 	}
+	r.standing = newStanding(r.store.Tenants(), r.log, r.metrics)
 	r.store.OnGate(func(string, uint32, bool) { r.sign() })
 	r.epochs.OnEpoch(func(tenant string, epoch uint32) {
 		r.store.Shut(tenant, epoch, "the log has a later epoch")
@@ -109,6 +114,8 @@ func (r *Recovery) Run(ctx context.Context) error {
 		case <-ctx.Done():
 			return nil
 		case <-r.signs:
+		case asked := <-r.asked:
+			asked.done <- r.recoverByHand(ctx, asked)
 		case <-time.After(wait):
 		}
 	}
@@ -130,6 +137,7 @@ func (r *Recovery) look(ctx context.Context) (lost []string, err error) {
 		case mark.Why == "" && mark.Epoch >= r.epochs.Newest(tenant):
 			delete(r.shut, tenant)
 			r.store.Adopt(tenant, mark.Epoch)
+			r.standing.enter(Open, "", tenant)
 			continue
 		case open:
 			r.store.Shut(tenant, epoch+1, "mark: "+mark.Why)
@@ -150,80 +158,79 @@ func (r *Recovery) recoverLeased(ctx context.Context, lost []string) error {
 	var leased []string
 	defer func() { r.release(leased) }()
 	for _, tenant := range lost {
-		got, err := r.store.Redis().SetNX(ctx, r.leaseKey(tenant), r.pod, leaseTime).Result()
+		got, err := r.lease(ctx, tenant)
 		if err != nil {
-			return fmt.Errorf("take the lease of %s: %w", tenant, err)
+			return err
 		}
 		if got {
 			leased = append(leased, tenant)
+		} else {
+			r.standing.enter(Waiting, "another pod is at its recovery", tenant)
 		}
 	}
 	if len(leased) == 0 {
 		return nil
 	}
-	r.last = time.Now()
 	return r.recover(ctx, leased)
 }
 
-func (r *Recovery) leaseKey(tenant string) string {
-	return commit.MarkKey(tenant, r.store.Service()) + ":lease"
-}
-
-func (r *Recovery) release(tenants []string) {
-	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
-	defer cancel()
-	for _, tenant := range tenants {
-		if err := r.store.Redis().Del(ctx, r.leaseKey(tenant)).Err(); err != nil {
-			r.log.Warn("lease not given back; it runs out by itself", zap.String("tenant", tenant), zap.Error(err))
-		}
-	}
-}
-
 // recover is one recovery of several tenants: one epoch, one reading of the log.
-func (r *Recovery) recover(ctx context.Context, tenants []string) error {
-	began := time.Now()
+func (r *Recovery) recover(ctx context.Context, tenants []string) (err error) {
+	r.last = time.Now()
+	began := r.last
+	far := r.standing.begin(tenants)
+	log := r.log.With(zap.Strings("tenants", tenants))
+	step := func(phase Phase) {
+		r.standing.enter(phase, "", tenants...)
+		log.Info("recovery", zap.String("phase", string(phase)), zap.Duration("after", time.Since(began)),
+			zap.Int64("events", far.read.Load()), zap.Int64("built", far.built.Load()))
+	}
+	defer func() { r.ended(log, began, tenants, err) }()
+
+	step(Taking)
 	nonce := ulid.Make().String()
 	epoch, before, err := r.take(ctx, tenants, nonce)
 	if err != nil {
 		return err
 	}
-	log := r.log.With(zap.Strings("tenants", tenants), zap.Uint32("epoch", epoch))
-	log.Info("recovery: epoch taken")
-
-	builders := map[string]*commit.Builder{}
-	for _, tenant := range tenants {
-		if builders[tenant], err = r.store.Begin(ctx, tenant, epoch, nonce); err != nil {
-			return err
-		}
+	log = log.With(zap.Uint32("epoch", epoch))
+	step(Closing)
+	builders, err := r.close(ctx, tenants, epoch, nonce)
+	if err != nil {
+		return err
 	}
+	step(Draining)
 	if err := r.drain(ctx, builders, before); err != nil {
 		return err
 	}
+	step(Fencing)
 	ends, err := r.fence(ctx, tenants, epoch, nonce)
 	if err != nil {
 		return err
 	}
-	found, err := r.read(ctx, tenants, ends)
+	step(Reading)
+	found, err := r.read(ctx, tenants, ends, far)
 	if err != nil {
 		return err
 	}
-	log.Info("recovery: log read", zap.Int("events", found.events), zap.Int("void", found.void), zap.Duration("after", time.Since(began)))
-	var failed error
-	for tenant, b := range builders {
-		if err := r.build(ctx, tenant, epoch, b, found); err != nil {
-			failed = errors.Join(failed, err)
-			continue
-		}
-		delete(r.shut, tenant)
-	}
-	r.metrics.seconds.Observe(time.Since(began).Seconds())
-	log.Info("recovery: done", zap.Duration("took", time.Since(began)), zap.Error(failed))
+	step(Building)
+	err = r.buildAll(ctx, epoch, builders, found, far)
 	for tenant, b := range builders {
 		if err := b.Unlink(ctx); err != nil {
 			log.Warn("the old namespace is still there; unlink it by hand or with the next recovery", zap.String("tenant", tenant), zap.Error(err))
 		}
 	}
-	return failed
+	return err
+}
+
+// ended says how a recovery went.
+func (r *Recovery) ended(log *zap.Logger, began time.Time, tenants []string, err error) {
+	if err != nil {
+		r.standing.enter(Waiting, err.Error(), tenants...)
+		return
+	}
+	r.metrics.seconds.Observe(time.Since(began).Seconds())
+	log.Info("recovery", zap.String("phase", string(Open)), zap.Duration("after", time.Since(began)))
 }
 
 // take takes an epoch above all that was ever seen: in the log, and in the marks.
@@ -240,6 +247,22 @@ func (r *Recovery) take(ctx context.Context, tenants []string, nonce string) (ep
 		return 0, 0, fmt.Errorf("take an epoch: %w", err)
 	}
 	return epoch, before, nil
+}
+
+// close closes the marks in the new epoch.
+func (r *Recovery) close(ctx context.Context, tenants []string, epoch uint32, nonce string) (map[string]*commit.Builder, error) {
+	builders := map[string]*commit.Builder{}
+	for _, tenant := range tenants {
+		b, err := r.store.Begin(ctx, tenant, epoch, nonce)
+		if err != nil {
+			return nil, err
+		}
+		builders[tenant] = b
+		if _, known := r.shut[tenant]; !known {
+			r.shut[tenant] = time.Now()
+		}
+	}
+	return builders, nil
 }
 
 // drain publishes what the old namespaces' outboxes have, and gives living pods a moment to publish theirs.
@@ -279,7 +302,21 @@ func (r *Recovery) fence(ctx context.Context, tenants []string, epoch uint32, no
 	return ends, nil
 }
 
-func (r *Recovery) build(ctx context.Context, tenant string, epoch uint32, b *commit.Builder, found *latest) error {
+// buildAll builds and opens each tenant that it can.
+func (r *Recovery) buildAll(ctx context.Context, epoch uint32, builders map[string]*commit.Builder, found *latest, far *progress) error {
+	var failed error
+	for tenant, b := range builders {
+		if err := r.build(ctx, tenant, epoch, b, found, far); err != nil {
+			failed = errors.Join(failed, err)
+			continue
+		}
+		delete(r.shut, tenant)
+		r.standing.enter(Open, "", tenant)
+	}
+	return failed
+}
+
+func (r *Recovery) build(ctx context.Context, tenant string, epoch uint32, b *commit.Builder, found *latest, far *progress) error {
 	records, err := found.records(tenant, r.source.Value)
 	if err != nil {
 		return err
@@ -288,14 +325,14 @@ func (r *Recovery) build(ctx context.Context, tenant string, epoch uint32, b *co
 	if err != nil {
 		return err
 	}
-	build := &Build{Tenant: tenant, Epoch: epoch, Now: now, Records: records, drop: map[string]bool{}, values: map[string][]byte{}}
-	if before := b.Before(); before != 0 || !r.last.IsZero() {
-		build.Closed = r.closedFor(tenant)
+	build := &Build{
+		Tenant: tenant, Epoch: epoch, Now: now, Closed: r.closedFor(tenant), Records: records,
+		drop: map[string]bool{}, values: map[string][]byte{},
 	}
 	if err := r.source.Derive(build); err != nil {
 		return fmt.Errorf("derive the state of %s: %w", tenant, err)
 	}
-	if err := b.Write(ctx, build.finish()); err != nil {
+	if err := b.Write(ctx, build.finish(), func(n int) { far.built.Add(int64(n)) }); err != nil {
 		return err
 	}
 	r.metrics.records.WithLabelValues(tenant).Set(float64(len(records)))
