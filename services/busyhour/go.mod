@@ -5,6 +5,7 @@ go 1.26.0
 require (
 	connectrpc.com/connect v1.21.1
 	github.com/HdrHistogram/hdrhistogram-go v1.4.0
+	github.com/anishathalye/porcupine v1.3.1
 	github.com/busyhour/busyhour/api v0.0.0
 	github.com/busyhour/busyhour/pkg v0.0.0
 	github.com/busyhour/busyhour/pkg/embedded v0.0.0

@@ -1,0 +1,83 @@
+package check
+
+import (
+	"github.com/busyhour/busyhour/services/busyhour/internal/chaos/history"
+)
+
+func capacity(b *book, r *Result) {
+	b.onScreens(r)
+	b.inTheLog(r)
+	for _, s := range b.Stored {
+		if agent, ok := agentOf(&s); ok {
+			r.Judged++
+			b.count(r, s.Tenant, agent, s.Cards, "in Redis at the end, at workload "+s.Revision.String())
+		}
+	}
+}
+
+func (b *book) onScreens(r *Result) {
+	type shown struct {
+		tenant, agent string
+		workload      history.Revision
+	}
+	known := map[shown]bool{} // several screens, several frames, one workload
+	for _, v := range b.Views {
+		r.Judged++
+		k := shown{v.It.Tenant, v.It.Agent, v.It.Workload}
+		if !known[k] {
+			known[k] = b.count(r, k.tenant, k.agent, v.It.Cards, "on screen "+v.It.Screen+" at "+v.At.String()+", at workload "+v.It.Workload.String())
+		}
+	}
+}
+
+// count compares the cards that an agent has at one moment with what they can hold, and reports whether it found anything.
+func (b *book) count(r *Result, tenant, agent string, cards []history.Card, where string) (found bool) {
+	all, offers := map[string]int{}, map[string]int{}
+	for _, c := range cards {
+		if inHand(c.State) {
+			all[c.Channel]++
+		}
+		if c.State == "offered" {
+			offers[c.Channel]++
+		}
+	}
+	for _, channel := range sortedKeys(all) {
+		room, known := b.room(tenant, agent, channel)
+		switch {
+		case known && all[channel] > room:
+			r.find(tenant, "agent:"+agent, "holds %d %s contacts of %d %s: %s", all[channel], channel, room, where, list(cards))
+			found = true
+		case offers[channel] > 1:
+			r.find(tenant, "agent:"+agent, "has %d %s offers %s: %s", offers[channel], channel, where, list(cards))
+			found = true
+		}
+	}
+	return found
+}
+
+// inTheLog looks at each reservation: who else held the agent then?
+func (b *book) inTheLog(r *Result) {
+	all := b.holdings()
+	for _, agent := range sortedIDs(all) {
+		for i, h := range all[agent] {
+			r.Judged++
+			if i > 0 && all[agent][i-1].workload == h.workload && all[agent][i-1].contact != h.contact {
+				r.find(agent.tenant, "agent:"+agent.name, "has one workload revision, %s, in two reservations: %s and %s", h.workload, all[agent][i-1], h)
+				continue
+			}
+			room, known := b.room(agent.tenant, agent.name, h.channel)
+			if !known || h.fact() {
+				r.Open++
+				continue
+			}
+			for _, other := range all[agent][:i] {
+				if other.channel == h.channel && other.contact != h.contact && b.stillHeld(other, h) {
+					if room--; room <= 0 {
+						r.find(agent.tenant, "agent:"+agent.name, "was reserved by %s while held by %s", h, other)
+						break
+					}
+				}
+			}
+		}
+	}
+}
