@@ -19,11 +19,23 @@ type Common struct {
 	Pod     string        `key:"pod" doc:"Name of this process among its like; empty: the host's name."`
 	Tenants []string      `key:"tenants" default:"demo" doc:"Tenants to serve."`
 
-	Kafka KafkaConfig           `key:"kafka"`
-	Redis RedisConfig           `key:"redis"`
-	NATS  NATSConfig            `key:"nats"`
-	Log   telemetry.LogConfig   `key:"log"`
-	Trace telemetry.TraceConfig `key:"trace"`
+	Kafka    KafkaConfig           `key:"kafka"`
+	Redis    RedisConfig           `key:"redis"`
+	NATS     NATSConfig            `key:"nats"`
+	Recovery RecoveryConfig        `key:"recovery"`
+	Outbox   OutboxConfig          `key:"outbox"`
+	Log      telemetry.LogConfig   `key:"log"`
+	Trace    telemetry.TraceConfig `key:"trace"`
+}
+
+// RecoveryConfig says when a person has to look.
+type RecoveryConfig struct {
+	Limit int `key:"limit" default:"3" doc:"Recoveries of a tenant within ten minutes, after which it stays closed until a person has it rebuilt; 0: no limit."`
+}
+
+// OutboxConfig bounds what waits in Redis while Kafka is away.
+type OutboxConfig struct {
+	Limit int64 `key:"limit" default:"536870912" doc:"Bytes of events per tenant that may wait for Kafka in Redis; above it nothing new begins, and what lives has half as much again."`
 }
 
 // KafkaConfig says where the log is.
@@ -56,6 +68,8 @@ func (c *Common) Validate() error {
 	}
 	want(len(c.Kafka.Brokers) > 0, "kafka.brokers: name at least one")
 	want(c.NATS.URL != "", "nats.url: name a server")
+	want(c.Recovery.Limit >= 0, "recovery.limit: %d is no number of recoveries; 0 is no limit", c.Recovery.Limit)
+	want(c.Outbox.Limit > 0, "outbox.limit: %d bytes hold no event", c.Outbox.Limit)
 	want(c.Grace > 0, "grace: %s is no time to wait", c.Grace)
 	return errors.Join(problems...)
 }

@@ -26,6 +26,12 @@ type Backends struct {
 	NATS     *fanout.Conn
 	Log      *zap.Logger
 	Registry *prometheus.Registry
+
+	// Discovery asks whether a tenant's Redis is the primary; nil: nobody but that server knows.
+	Discovery func(ctx context.Context, tenant string) error
+	// RecoveryLimit and OutboxLimit are as configured.
+	RecoveryLimit int
+	OutboxLimit   int64
 }
 
 const (
@@ -46,7 +52,10 @@ func Connect(ctx context.Context, service string, c Common) (*Backends, func(), 
 		return nil, nil, err
 	}
 	log = log.Named(service).With(zap.String("pod", pod)) // what the packages below call service is a field of theirs
-	b := &Backends{Pod: pod, Tenants: c.Tenants, Log: log, Registry: telemetry.Registry()}
+	b := &Backends{
+		Pod: pod, Tenants: c.Tenants, Log: log, Registry: telemetry.Registry(),
+		RecoveryLimit: c.Recovery.Limit, OutboxLimit: c.Outbox.Limit,
+	}
 	closers := &closers{log: log}
 	closers.add("log", func() error { _ = log.Sync(); return nil }) // a terminal cannot sync, and says so
 	if err := b.connect(ctx, service, c, closers); err != nil {
@@ -69,6 +78,7 @@ func (b *Backends) connect(ctx context.Context, service string, c Common, closer
 
 	b.Redis = redis.NewUniversalClient(redisOptions(c.Redis, service+"-"+b.Pod))
 	closers.add("redis", b.Redis.Close)
+	b.Discovery = discovery(c.Redis, b.Redis)
 	if c.Trace.Endpoint != "" { // else it would cost and lead nowhere
 		if err := redisotel.InstrumentTracing(b.Redis, redisotel.WithDBStatement(false)); err != nil {
 			return fmt.Errorf("redis traces: %w", err)

@@ -5,7 +5,6 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -98,11 +97,4 @@ func checkNode(ctx context.Context, node redis.Cmdable) error {
 }
 
 // policyIn finds the policy in what INFO memory says, or "".
-func policyIn(info string) string {
-	for line := range strings.Lines(info) {
-		if policy, found := strings.CutPrefix(line, "maxmemory_policy:"); found {
-			return strings.TrimSpace(policy)
-		}
-	}
-	return ""
-}
+func policyIn(info string) string { return lineIn(info, "maxmemory_policy:") }

@@ -15,10 +15,12 @@
 --   {'conflict', KEY} | {'foreign', KEY}
 local info = redis.pcall('INFO', 'replication')
 local replid = type(info) == 'string' and string.match(info, 'master_replid:(%x+)') or ''
+local replica = type(info) == 'string' and string.find(info, 'role:slave', 1, true)
 local mark = redis.call('HMGET', KEYS[1], 'epoch', 'open', 'replid')
 if not mark[1] then return {'missing'} end
 if mark[1] ~= ARGV[1] then return {'epoch'} end
 if mark[2] ~= '1' then return {'closed'} end
+if replica then return {'replica'} end
 if mark[3] ~= replid then return {'replid'} end
 
 local a = 2

@@ -9,12 +9,14 @@
 -- Answers: why the state is not verified or '', seconds, microseconds, then one element per read.
 local info = redis.pcall('INFO', 'replication')
 local replid = type(info) == 'string' and string.match(info, 'master_replid:(%x+)') or ''
+local replica = type(info) == 'string' and string.find(info, 'role:slave', 1, true)
 
 local function unverified(key, epoch)
 	local m = redis.call('HMGET', key, 'epoch', 'open', 'replid')
 	if not m[1] then return 'missing' end
 	if m[1] ~= epoch then return 'epoch' end
 	if m[2] ~= '1' then return 'closed' end
+	if replica then return 'replica' end -- it has the primary's replid, and lags behind
 	if m[3] ~= replid then return 'replid' end
 	return ''
 end

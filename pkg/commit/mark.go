@@ -10,6 +10,9 @@ import (
 	"go.uber.org/zap"
 )
 
+//go:embed mark_read.lua
+var readSource string
+
 //go:embed mark_close.lua
 var closeSource string
 
@@ -20,6 +23,7 @@ var buildSource string
 var openSource string
 
 var (
+	markRead  = newScript(readSource)
 	markClose = newScript(closeSource)
 	markBuild = newScript(buildSource)
 	markOpen  = newScript(openSource)
@@ -29,24 +33,30 @@ var (
 type Mark struct {
 	Epoch uint32
 	Open  bool
+	// Nonce of the recovery that closed it in this epoch.
+	Nonce string
 	// Why it does not count as verified; empty if it does.
 	Why string
+	// Replid is the server's, now; empty if it does not tell.
+	Replid string
+	// Replica says that the server is no primary.
+	Replica bool
 }
 
 // Mark reads the mark and compares it with the server it stands on.
 func (s *Store) Mark(ctx context.Context, tenant string) (Mark, error) {
-	values, err := s.redis.HMGet(ctx, MarkKey(tenant, s.service), "epoch", "open").Result()
+	answer, err := markRead.run(ctx, s.redis, []string{MarkKey(tenant, s.service)}, nil)
 	if err != nil {
 		return Mark{}, fmt.Errorf("read the mark of %s/%s: %w", tenant, s.service, err)
 	}
-	text, _ := values[0].(string)
-	m := Mark{Epoch: uint32(number(text)), Open: values[1] == "1"}
-	answer, err := s.load.run(ctx, s.redis, []string{MarkKey(tenant, s.service)}, []any{m.Epoch, 0})
-	if err != nil {
-		return Mark{}, fmt.Errorf("check the mark of %s/%s: %w", tenant, s.service, err)
+	text := make([]string, 7)
+	for i := range min(len(answer), len(text)) {
+		text[i], _ = answer[i].(string)
 	}
-	m.Why, _ = answer[0].(string)
-	return m, nil
+	return Mark{
+		Why: text[0], Epoch: uint32(number(text[1])), Open: text[2] == "1", Nonce: text[3],
+		Replid: text[4], Replica: text[5] == "slave",
+	}, nil
 }
 
 // Clock reads the clock of the tenant's Redis.
@@ -79,7 +89,7 @@ type Builder struct {
 	tenant string
 	epoch  uint32
 	nonce  string
-	before uint32 // the epoch that the mark had
+	before uint32 // the last epoch that was open here
 	built  int
 }
 
@@ -97,7 +107,7 @@ func (s *Store) Begin(ctx context.Context, tenant string, epoch uint32, nonce st
 	return &Builder{store: s, tenant: tenant, epoch: epoch, nonce: nonce, before: uint32(number(before))}, nil
 }
 
-// Before is the epoch that the mark had; zero if there was no mark.
+// Before is the last epoch that was open on this server; zero if it holds none.
 func (b *Builder) Before() uint32 { return b.before }
 
 // Built is one write of a Builder: a record, or a member of an index.
@@ -175,12 +185,10 @@ func (b *Builder) Drain(ctx context.Context) (int, error) {
 	return b.store.outbox.drain(ctx, b.tenant, b.before)
 }
 
-// Unlink removes the namespace of the epoch before, bit by bit.
+// Unlink removes the namespaces of all epochs before, bit by bit: that of the last reign, and what recoveries left that
+// did not come to their end.
 func (b *Builder) Unlink(ctx context.Context) error {
-	if b.before == 0 {
-		return nil
-	}
-	return b.store.unlink(ctx, b.tenant, b.before)
+	return b.store.unlinkBelow(ctx, b.tenant, b.epoch)
 }
 
 func (b *Builder) key(name string) string { return Key(b.tenant, b.store.service, b.epoch, name) }

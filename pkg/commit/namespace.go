@@ -3,8 +3,9 @@ package commit
 import (
 	"context"
 	"fmt"
+	"slices"
+	"strconv"
 	"strings"
-	"sync"
 
 	"github.com/redis/go-redis/v9"
 )
@@ -49,27 +50,28 @@ func (o *outboxes) produce(ctx context.Context, e entry) error {
 	}
 }
 
-// unlink removes a namespace, 500 keys at a time, so that a live Redis is not held up.
-func (s *Store) unlink(ctx context.Context, tenant string, epoch uint32) error {
-	pattern := escapeGlob(Key(tenant, s.service, epoch, "")) + "*"
+// unlinkBelow removes the namespaces of lower epochs, 500 keys at a time, so that a live Redis is not held up.
+func (s *Store) unlinkBelow(ctx context.Context, tenant string, epoch uint32) error {
+	prefix := "{" + tenant + "}:" + s.service + ":"
 	if cluster, ok := s.redis.(*redis.ClusterClient); ok {
-		var once sync.Mutex // ForEachMaster is concurrent; one node at a time is enough
-		return cluster.ForEachMaster(ctx, func(ctx context.Context, node *redis.Client) error {
-			once.Lock()
-			defer once.Unlock()
-			return unlinkOn(ctx, node, pattern)
-		})
+		node, err := cluster.MasterForKey(ctx, prefix)
+		if err != nil {
+			return fmt.Errorf("find the node of %s: %w", prefix, err)
+		}
+		return unlinkOn(ctx, node, prefix, epoch)
 	}
-	return unlinkOn(ctx, s.redis, pattern)
+	return unlinkOn(ctx, s.redis, prefix, epoch)
 }
 
-func unlinkOn(ctx context.Context, node redis.Cmdable, pattern string) error {
+func unlinkOn(ctx context.Context, node redis.Cmdable, prefix string, epoch uint32) error {
+	pattern := escapeGlob(prefix) + "[0-9]*"
 	var cursor uint64
 	for {
 		keys, next, err := node.Scan(ctx, cursor, pattern, unlinkSize).Result()
 		if err != nil {
 			return fmt.Errorf("scan %s: %w", pattern, err)
 		}
+		keys = slices.DeleteFunc(keys, func(key string) bool { return !below(key, prefix, epoch) })
 		if len(keys) > 0 {
 			if err := node.Unlink(ctx, keys...).Err(); err != nil {
 				return fmt.Errorf("unlink %d keys of %s: %w", len(keys), pattern, err)
@@ -79,6 +81,14 @@ func unlinkOn(ctx context.Context, node redis.Cmdable, pattern string) error {
 			return nil
 		}
 	}
+}
+
+// below reports whether a key is in the namespace of a lower epoch. The mark and its like have no number there.
+func below(key, prefix string, epoch uint32) bool {
+	name, ours := strings.CutPrefix(key, prefix)
+	digits, _, ok := strings.Cut(name, ":")
+	n, err := strconv.ParseUint(digits, 10, 32)
+	return ours && ok && err == nil && uint32(n) < epoch
 }
 
 var globs = strings.NewReplacer("*", `\*`, "?", `\?`, "[", `\[`, "]", `\]`, `\`, `\\`)

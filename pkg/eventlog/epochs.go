@@ -41,6 +41,7 @@ type EpochLog struct {
 	position int64         // the tail has read everything below
 	moved    chan struct{} // closed and replaced when position changes
 	newest   map[string]uint32
+	takes    map[string][]Taken
 	tells    []func(tenant string, epoch uint32)
 	takers   map[string]chan taken // by nonce
 	nextRead *read                 // begins after now
@@ -83,7 +84,7 @@ func OpenEpochLog(cfg Config, topic string) (*EpochLog, error) {
 		topic: topic, log: cfg.logger().With(zap.String("topic", topic)),
 		producer: producer, asking: asking, tailing: tailing,
 		asks: make(chan struct{}, 1), moved: make(chan struct{}),
-		newest: map[string]uint32{}, takers: map[string]chan taken{},
+		newest: map[string]uint32{}, takes: map[string][]Taken{}, takers: map[string]chan taken{},
 	}, nil
 }
 
@@ -152,8 +153,15 @@ func (e *EpochLog) await(ctx context.Context, offset int64) error {
 // Take takes an epoch for the tenants. It is at least floor, higher than all that were taken for any of them before, and
 // nobody else's. An error leaves open whether one was taken; then it belongs to nobody.
 func (e *EpochLog) Take(ctx context.Context, tenants []string, floor uint32, nonce string) (uint32, error) {
+	return e.TakeAs(ctx, Marker{Tenants: tenants, Floor: floor, Nonce: nonce})
+}
+
+// TakeAs is Take with all that a take can say.
+func (e *EpochLog) TakeAs(ctx context.Context, m Marker) (uint32, error) {
+	tenants, floor := m.Tenants, m.Floor
 	for range takeTries {
-		t, err := e.takeOnce(ctx, tenants, e.floorFor(tenants, floor), nonce)
+		m.Floor = e.floorFor(tenants, floor)
+		t, err := e.takeOnce(ctx, m)
 		if err != nil {
 			return 0, fmt.Errorf("take an epoch of %s for %s: %w", e.topic, strings.Join(tenants, ", "), err)
 		}
@@ -175,19 +183,19 @@ func (e *EpochLog) floorFor(tenants []string, floor uint32) uint32 {
 	return floor
 }
 
-func (e *EpochLog) takeOnce(ctx context.Context, tenants []string, floor uint32, nonce string) (taken, error) {
+func (e *EpochLog) takeOnce(ctx context.Context, m Marker) (taken, error) {
 	found := make(chan taken, 1)
 	e.mu.Lock()
-	e.takers[nonce] = found
+	e.takers[m.Nonce] = found
 	e.mu.Unlock()
 	defer func() {
 		e.mu.Lock()
-		delete(e.takers, nonce)
+		delete(e.takers, m.Nonce)
 		e.mu.Unlock()
 	}()
 	// The key lets compaction drop earlier takes of the same tenants: they are lower.
-	key := strings.Join(slices.Sorted(slices.Values(tenants)), ",")
-	if err := e.producer.Send(ctx, Marker{Tenants: tenants, Floor: floor, Nonce: nonce}.message(e.topic, []byte(key))); err != nil {
+	key := strings.Join(slices.Sorted(slices.Values(m.Tenants)), ",")
+	if err := e.producer.Send(ctx, m.message(e.topic, []byte(key))); err != nil {
 		return taken{}, err
 	}
 	select {
@@ -287,7 +295,7 @@ func (e *EpochLog) take(messages []Message, position int64) {
 			e.log.Error("a record of the epoch topic can't be read and is passed over", zap.Error(err))
 		}
 		if ok && err == nil {
-			e.count(m.Offset, marker)
+			e.count(m, marker)
 		}
 	}
 	e.mu.Lock()
@@ -298,11 +306,11 @@ func (e *EpochLog) take(messages []Message, position int64) {
 }
 
 // count raises the newest epoch of each tenant that the record is the first to have this number for.
-func (e *EpochLog) count(offset int64, m Marker) {
-	epoch := max(uint32(offset), m.Floor)
+func (e *EpochLog) count(at Message, m Marker) {
+	epoch := max(uint32(at.Offset), m.Floor)
 	first := true
 	for _, tenant := range m.Tenants {
-		first = e.raise(tenant, epoch) && first
+		first = e.raise(tenant, Taken{epoch, m.Nonce, m.Ends[tenant], m.Hand, earlier(at.Time, time.Now())}) && first
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -312,13 +320,18 @@ func (e *EpochLog) count(offset int64, m Marker) {
 	}
 }
 
-func (e *EpochLog) raise(tenant string, epoch uint32) bool {
+func (e *EpochLog) raise(tenant string, t Taken) bool {
+	epoch := t.Epoch
 	e.mu.Lock()
 	if epoch <= e.newest[tenant] {
 		e.mu.Unlock()
 		return false
 	}
 	e.newest[tenant] = epoch
+	e.takes[tenant] = append(e.takes[tenant], t)
+	if extra := len(e.takes[tenant]) - takesKept; extra > 0 {
+		e.takes[tenant] = slices.Delete(e.takes[tenant], 0, extra)
+	}
 	tells := e.tells
 	e.mu.Unlock()
 	for _, tell := range tells {

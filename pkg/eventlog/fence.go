@@ -17,6 +17,10 @@ type Marker struct {
 	Epoch   uint32   `json:"epoch,omitempty"`
 	Floor   uint32   `json:"floor,omitempty"`
 	Nonce   string   `json:"nonce"`
+	// Ends names, by tenant, the epoch of the open reign that this take ends, as far as the taker knows of one.
+	Ends map[string]uint32 `json:"ends,omitempty"`
+	// Hand says that a person asked for it.
+	Hand bool `json:"hand,omitempty"`
 }
 
 // ParseMarker reads a marker; ok says whether the message is one at all.

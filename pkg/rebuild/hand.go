@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/busyhour/busyhour/pkg/commit"
 	"github.com/busyhour/busyhour/pkg/refusal"
 )
 
@@ -52,5 +53,12 @@ func (r *Recovery) recoverByHand(ctx context.Context, asked byHand) error {
 		}
 	}
 	defer r.release([]string{asked.tenant})
-	return r.recover(ctx, []string{asked.tenant})
+	mark, err := r.store.Mark(ctx, asked.tenant)
+	if err != nil {
+		return fmt.Errorf("rebuild %s: %w", asked.tenant, err)
+	}
+	if why := r.notPrimary(ctx, asked.tenant, mark); why != "" {
+		return refusal.New(refusal.Unavailable, "NOT_PRIMARY", "%s", why).To("see that this pod reaches the primary, then try again")
+	}
+	return r.recover(ctx, map[string]commit.Mark{asked.tenant: mark}, true)
 }

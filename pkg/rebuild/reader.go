@@ -16,6 +16,7 @@ type latest struct {
 	tenants map[string]map[string]versioned // tenant → record name → newest event
 	events  int
 	void    int
+	marked  reigns
 }
 
 type versioned struct {
@@ -24,7 +25,7 @@ type versioned struct {
 }
 
 func newLatest(tenants []string) *latest {
-	l := &latest{tenants: map[string]map[string]versioned{}}
+	l := &latest{tenants: map[string]map[string]versioned{}, marked: reigns{}}
 	for _, t := range tenants {
 		l.tenants[t] = map[string]versioned{}
 	}
@@ -82,6 +83,7 @@ func (r *Recovery) read(ctx context.Context, tenants []string, ends map[string][
 		voiders := make([]eventlog.Voider, len(ends[topic]))
 		err := eventlog.ReadTopic(ctx, r.kafka, topic, nil, ends[topic], func(m eventlog.Message) error {
 			far.read.Add(1)
+			l.heed(m)
 			return l.take(m, voiders[m.Partition].Void(m))
 		})
 		if err != nil {

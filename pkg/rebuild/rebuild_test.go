@@ -54,7 +54,20 @@ func servers(t *testing.T) (eventlog.Config, *embedded.Redis) {
 }
 
 // openShop starts a pod and waits until it is open.
-func openShop(t *testing.T, cfg eventlog.Config, cache *embedded.Redis) *shop {
+func openShop(t *testing.T, cfg eventlog.Config, cache *embedded.Redis, change ...func(*Config)) *shop {
+	t.Helper()
+	s := startShop(t, cfg, cache, change...)
+	s.waitOpen(1)
+	return s
+}
+
+func startShop(t *testing.T, cfg eventlog.Config, cache *embedded.Redis, change ...func(*Config)) *shop {
+	t.Helper()
+	return startShopOn(t, cfg, cache, epochs, change...)
+}
+
+// startShopOn takes its epochs from another topic.
+func startShopOn(t *testing.T, cfg eventlog.Config, cache *embedded.Redis, epochs string, change ...func(*Config)) *shop {
 	t.Helper()
 	s := &shop{T: t, kafka: cfg, redis: cache}
 	rdb := redis.NewClient(&redis.Options{Addr: cache.Addr})
@@ -72,7 +85,7 @@ func openShop(t *testing.T, cfg eventlog.Config, cache *embedded.Redis) *shop {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.recovery = New(Config{
+	config := Config{
 		Store: s.store, Epochs: s.epochs, Kafka: cfg, Producer: s.producer, Pod: "pod", Logger: zap.NewNop(), Registry: registry,
 		Source: Source{
 			EventTopics: []string{events},
@@ -86,7 +99,11 @@ func openShop(t *testing.T, cfg eventlog.Config, cache *embedded.Redis) *shop {
 				return nil
 			},
 		},
-	})
+	}
+	for _, f := range change {
+		f(&config)
+	}
+	s.recovery = New(config)
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan struct{}, 3)
 	for _, run := range []func(context.Context) error{s.epochs.Run, s.store.Run, s.recovery.Run} {
@@ -105,7 +122,6 @@ func openShop(t *testing.T, cfg eventlog.Config, cache *embedded.Redis) *shop {
 		s.producer.Close()
 		rdb.Close()
 	}
-	s.waitOpen(1)
 	return s
 }
 
@@ -129,7 +145,12 @@ func (s *shop) waitOpen(least uint32) (epoch uint32) {
 
 func (s *shop) put(op, name, value string) commit.Result {
 	s.Helper()
-	r, err := s.store.Do(s.Context(), tenant, op, func(ctx context.Context, tx *commit.Tx) error {
+	return put(s.T, s.store, op, name, value)
+}
+
+func put(t *testing.T, store *commit.Store, op, name, value string) commit.Result {
+	t.Helper()
+	r, err := store.Do(t.Context(), tenant, op, func(ctx context.Context, tx *commit.Tx) error {
 		cup := tx.Record(name)
 		if err := tx.Fetch(ctx); err != nil {
 			return err
@@ -138,7 +159,7 @@ func (s *shop) put(op, name, value string) commit.Result {
 		return nil
 	})
 	if err != nil {
-		s.Fatal(err)
+		t.Fatal(err)
 	}
 	return r
 }

@@ -7,9 +7,12 @@
 package rebuild
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/oklog/ulid/v2"
@@ -27,15 +30,16 @@ const (
 	lookEvery = 50 * time.Millisecond
 	// How often an open tenant is looked at without any sign.
 	checkEvery = time.Second
-	// No pod begins a recovery more often than this.
-	recoverEvery = 2 * time.Second
+	// Whoever is asked whether a recovery may begin has this long to answer.
+	askTimeout = 2 * time.Second
 )
 
 // Epochs gives epochs out and tells of new ones.
 type Epochs interface {
 	commit.Epochs
 	Ready(ctx context.Context) error
-	Take(ctx context.Context, tenants []string, floor uint32, nonce string) (uint32, error)
+	TakeAs(ctx context.Context, m eventlog.Marker) (uint32, error)
+	Takes(tenant string) []eventlog.Taken
 	OnEpoch(func(tenant string, epoch uint32))
 }
 
@@ -49,6 +53,10 @@ type Config struct {
 	Pod      string
 	Logger   *zap.Logger
 	Registry prometheus.Registerer
+	// Discovery may be nil: then what the server says of itself is all there is to ask.
+	Discovery Discovery
+	// Limit is how many reigns of a tenant may end within ten minutes before a person has to look; zero is no limit.
+	Limit int
 }
 
 // Recovery opens every tenant of a store, verified or rebuilt, and does so again whenever one closes.
@@ -63,13 +71,18 @@ type Recovery struct {
 	metrics  *metrics
 	standing *standing
 
+	discovery Discovery
+	limit     int
+
 	signs chan struct{}
 	asked chan byHand
 
 	// Only Run's goroutine touches these.
 	shut   map[string]time.Time          // since when this pod has seen a tenant closed
+	reigns map[string]uint32             // the last epoch that it has seen open
+	tried  map[string]string             // the replid of the server that it last recovered or found verified
 	leases map[string]context.CancelFunc // ends the renewing
-	last   time.Time                     // when the last recovery began
+	floor  map[string]uint32             // the highest epoch that a marker in the log named
 }
 
 // New makes a Recovery. It does nothing before Run.
@@ -77,7 +90,10 @@ func New(cfg Config) *Recovery {
 	r := &Recovery{
 		store: cfg.Store, source: cfg.Source, epochs: cfg.Epochs, kafka: cfg.Kafka, producer: cfg.Producer, pod: cfg.Pod,
 		log: cfg.Logger.With(zap.String("service", cfg.Store.Service())), metrics: newMetrics(cfg.Registry, cfg.Store.Service()),
-		signs: make(chan struct{}, 1), asked: make(chan byHand), shut: map[string]time.Time{}, leases: map[string]context.CancelFunc{},
+		discovery: cfg.Discovery, limit: cfg.Limit,
+		signs: make(chan struct{}, 1), asked: make(chan byHand),
+		shut: map[string]time.Time{}, reigns: map[string]uint32{}, tried: map[string]string{},
+		leases: map[string]context.CancelFunc{}, floor: map[string]uint32{},
 	}
 	r.standing = newStanding(r.store.Tenants(), r.log, r.metrics)
 	r.store.OnGate(func(string, uint32, bool) { r.sign() })
@@ -99,15 +115,11 @@ func (r *Recovery) sign() {
 func (r *Recovery) Run(ctx context.Context) error {
 	for {
 		wait := checkEvery
-		lost, err := r.look(ctx)
-		if err != nil && ctx.Err() == nil {
-			r.log.Warn("cannot tell whether the state is verified; looking again", zap.Error(err))
-		}
-		if len(lost) > 0 {
+		if lost := r.look(ctx); len(lost) > 0 {
 			wait = lookEvery
 			if err := r.recoverLeased(ctx, lost); err != nil && ctx.Err() == nil {
 				r.metrics.failed.Inc()
-				r.log.Error("recovery ended; the next one takes a new epoch", zap.Strings("tenants", lost), zap.Error(err))
+				r.log.Error("recovery ended; the next one takes a new epoch", zap.Error(err))
 			}
 		}
 		select {
@@ -121,63 +133,116 @@ func (r *Recovery) Run(ctx context.Context) error {
 	}
 }
 
-// look adopts what is verified and returns the tenants that are not.
-func (r *Recovery) look(ctx context.Context) (lost []string, err error) {
+// look adopts what is verified and returns the tenants that are lost and may be recovered now, with their marks.
+func (r *Recovery) look(ctx context.Context) map[string]commit.Mark {
 	// The log first: an epoch that it has and Redis has not means that Redis is behind.
-	if err := r.epochs.Ready(ctx); err != nil {
-		return nil, err
+	if err := r.askLog(ctx); err != nil {
+		r.wait(ctx, "Kafka does not tell the newest epoch: "+err.Error(), r.closed()...)
+		return nil
 	}
+	lost := map[string]commit.Mark{}
 	for _, tenant := range r.store.Tenants() {
 		mark, err := r.store.Mark(ctx, tenant)
 		if err != nil {
-			return nil, err
-		}
-		epoch, open := r.store.Verified(tenant)
-		switch {
-		case mark.Why == "" && mark.Epoch >= r.epochs.Newest(tenant):
-			delete(r.shut, tenant)
-			r.store.Adopt(tenant, mark.Epoch)
-			r.standing.enter(Open, "", tenant)
+			if _, open := r.store.Verified(tenant); !open {
+				r.wait(ctx, "Redis does not tell the mark: "+err.Error(), tenant)
+			}
 			continue
-		case open:
-			r.store.Shut(tenant, epoch+1, "mark: "+mark.Why)
 		}
-		if _, known := r.shut[tenant]; !known {
-			r.shut[tenant] = time.Now()
+		if !r.verified(tenant, mark) && r.mayRecover(ctx, tenant, mark) {
+			lost[tenant] = mark
 		}
-		lost = append(lost, tenant)
 	}
-	return lost, nil
+	return lost
+}
+
+func (r *Recovery) askLog(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, askTimeout)
+	defer cancel()
+	return r.epochs.Ready(ctx)
+}
+
+// verified opens this pod's gate if the mark is open, or closes it.
+func (r *Recovery) verified(tenant string, mark commit.Mark) bool {
+	differs := nonceDiffers(r.epochs.Takes(tenant), mark)
+	if mark.Why == "" && mark.Epoch >= r.epochs.Newest(tenant) && differs == "" {
+		delete(r.shut, tenant)
+		r.reigns[tenant], r.tried[tenant] = mark.Epoch, mark.Replid
+		r.store.Adopt(tenant, mark.Epoch)
+		r.standing.enter(Open, "", tenant)
+		return true
+	}
+	if epoch, open := r.store.Verified(tenant); open {
+		r.store.Shut(tenant, epoch+1, "mark: "+cmp.Or(mark.Why, differs, "the log has a later epoch"))
+	}
+	if _, known := r.shut[tenant]; !known {
+		r.shut[tenant] = time.Now()
+	}
+	return false
+}
+
+// mayRecover says whether a recovery may begin, and keeps why not.
+func (r *Recovery) mayRecover(ctx context.Context, tenant string, mark commit.Mark) bool {
+	if why := r.notPrimary(ctx, tenant, mark); why != "" {
+		r.wait(ctx, why, tenant)
+		return false
+	}
+	if why := r.heldFor(tenant, mark); why != "" {
+		r.hold(tenant, why)
+		return false
+	}
+	if why := r.tooSoon(tenant, mark); why != "" {
+		r.wait(ctx, why, tenant)
+		return false
+	}
+	return true
+}
+
+// wait says, once, why a tenant does not get on by itself.
+func (r *Recovery) wait(ctx context.Context, why string, tenants ...string) {
+	if ctx.Err() != nil {
+		return
+	}
+	for _, tenant := range tenants {
+		if r.standing.phase(tenant) != Waiting {
+			r.log.Warn("closed, and waiting", zap.String("tenant", tenant), zap.String("why", why))
+		}
+		r.standing.enter(Waiting, why, tenant)
+	}
+}
+
+func (r *Recovery) closed() []string {
+	return slices.DeleteFunc(r.store.Tenants(), func(tenant string) bool {
+		_, open := r.store.Verified(tenant)
+		return open
+	})
 }
 
 // recoverLeased recovers those tenants that no other pod is at. The lease saves work; correctness does not need it.
-func (r *Recovery) recoverLeased(ctx context.Context, lost []string) error {
-	if time.Since(r.last) < recoverEvery && !r.last.IsZero() {
-		return nil
-	}
-	var leased []string
-	defer func() { r.release(leased) }()
-	for _, tenant := range lost {
+func (r *Recovery) recoverLeased(ctx context.Context, lost map[string]commit.Mark) error {
+	leased := map[string]commit.Mark{}
+	defer func() { r.release(slices.Collect(maps.Keys(leased))) }()
+	for tenant, mark := range lost {
 		got, err := r.lease(ctx, tenant)
 		if err != nil {
 			return err
 		}
 		if got {
-			leased = append(leased, tenant)
+			leased[tenant] = mark
 		} else {
-			r.standing.enter(Waiting, "another pod is at its recovery", tenant)
+			r.wait(ctx, "another pod is at its recovery", tenant)
 		}
 	}
 	if len(leased) == 0 {
 		return nil
 	}
-	return r.recover(ctx, leased)
+	return r.recover(ctx, leased, false)
 }
 
 // recover is one recovery of several tenants: one epoch, one reading of the log.
-func (r *Recovery) recover(ctx context.Context, tenants []string) (err error) {
-	r.last = time.Now()
-	began := r.last
+func (r *Recovery) recover(ctx context.Context, lost map[string]commit.Mark, hand bool) (err error) {
+	began := time.Now()
+	tenants := slices.Sorted(maps.Keys(lost))
 	far := r.standing.begin(tenants)
 	log := r.log.With(zap.Strings("tenants", tenants))
 	step := func(phase Phase) {
@@ -189,7 +254,7 @@ func (r *Recovery) recover(ctx context.Context, tenants []string) (err error) {
 
 	step(Taking)
 	nonce := ulid.Make().String()
-	epoch, before, err := r.take(ctx, tenants, nonce)
+	epoch, before, err := r.take(ctx, lost, eventlog.Marker{Tenants: tenants, Nonce: nonce, Hand: hand})
 	if err != nil {
 		return err
 	}
@@ -213,6 +278,9 @@ func (r *Recovery) recover(ctx context.Context, tenants []string) (err error) {
 	if err != nil {
 		return err
 	}
+	if err := r.outranked(found, epoch, nonce); err != nil {
+		return err
+	}
 	step(Building)
 	err = r.buildAll(ctx, epoch, builders, found, far)
 	for tenant, b := range builders {
@@ -233,16 +301,18 @@ func (r *Recovery) ended(log *zap.Logger, began time.Time, tenants []string, err
 	log.Info("recovery", zap.String("phase", string(Open)), zap.Duration("after", time.Since(began)))
 }
 
-// take takes an epoch above all that was ever seen: in the log, and in the marks.
-func (r *Recovery) take(ctx context.Context, tenants []string, nonce string) (epoch, before uint32, err error) {
-	for _, tenant := range tenants {
-		mark, err := r.store.Mark(ctx, tenant)
-		if err != nil {
-			return 0, 0, err
+// take takes an epoch above all that was ever seen: in the epoch topic, in the marks, and in the markers of the events.
+func (r *Recovery) take(ctx context.Context, lost map[string]commit.Mark, m eventlog.Marker) (epoch, before uint32, err error) {
+	m.Ends = map[string]uint32{}
+	for tenant, mark := range lost {
+		before = max(before, mark.Epoch, r.epochs.Newest(tenant), r.floor[tenant])
+		if reign := r.reign(tenant, mark); reign != 0 {
+			m.Ends[tenant] = reign
 		}
-		before = max(before, mark.Epoch, r.epochs.Newest(tenant))
+		r.tried[tenant] = mark.Replid
 	}
-	epoch, err = r.epochs.Take(ctx, tenants, before+1, nonce)
+	m.Floor = before + 1
+	epoch, err = r.epochs.TakeAs(ctx, m)
 	if err != nil {
 		return 0, 0, fmt.Errorf("take an epoch: %w", err)
 	}
@@ -311,6 +381,7 @@ func (r *Recovery) buildAll(ctx context.Context, epoch uint32, builders map[stri
 			continue
 		}
 		delete(r.shut, tenant)
+		r.reigns[tenant] = epoch
 		r.standing.enter(Open, "", tenant)
 	}
 	return failed

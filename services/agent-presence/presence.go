@@ -131,6 +131,7 @@ func (s *Service) build(pod string) (err error) {
 	s.recovery = rebuild.New(rebuild.Config{
 		Store: s.store, Source: recovery.Source(rules), Epochs: s.epochs, Kafka: b.Kafka, Producer: s.producer,
 		Pod: pod, Logger: b.Log, Registry: b.Registry,
+		Discovery: b.Discovery, Limit: b.RecoveryLimit,
 	})
 	f := flow.New(s.store, push.New(b.NATS, b.Log), rules)
 	s.sweep = sweep.New(s.store, f, pod, b.Log, b.Registry)

@@ -78,6 +78,7 @@ func New(_ context.Context, cfg Config, b *boot.Backends) (*Service, error) {
 	s.recovery = rebuild.New(rebuild.Config{
 		Store: s.store, Source: recovery.Source(), Epochs: s.epochs, Kafka: b.Kafka, Producer: s.producer,
 		Pod: b.Pod, Logger: b.Log, Registry: b.Registry,
+		Discovery: b.Discovery, Limit: b.RecoveryLimit,
 	})
 	s.flow = flow.New(flow.Config{Store: s.store, Push: push.New(b.NATS, b.Log), Logger: b.Log, Registry: b.Registry, Workers: cfg.Workers})
 	s.sweep = sweep.New(s.store, s.flow, b.Log, b.Registry)

@@ -64,6 +64,7 @@ func New(_ context.Context, cfg Config, b *boot.Backends) (*Service, error) {
 	rebuilt := rebuild.New(rebuild.Config{
 		Store: s.store, Source: recovery.Source(), Epochs: s.epochs, Kafka: b.Kafka, Producer: s.producer,
 		Pod: b.Pod, Logger: b.Log, Registry: b.Registry,
+		Discovery: b.Discovery, Limit: b.RecoveryLimit,
 	})
 	// Stopped from below: nothing new comes in, what is in hand ends, and the outbox is the last to rest.
 	s.parts = []boot.Part{
