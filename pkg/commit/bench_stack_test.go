@@ -41,7 +41,7 @@ func benchmarkDo(b *testing.B, parallel int) {
 	if err := builder.Open(ctx); err != nil {
 		b.Fatal(err)
 	}
-	defer s.unlink(ctx, tenant, 1)
+	defer s.unlinkBelow(ctx, tenant, 2)
 	value := make([]byte, 300)
 	var n atomic.Int64
 	b.SetParallelism(parallel)
