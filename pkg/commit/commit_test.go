@@ -42,6 +42,7 @@ var promises = []struct {
 	{"a recovery opens only what it closed", testRecoveryOpensOnlyItsOwn},
 	{"a Redis that does not answer is a refusal that says later", testRedisAway},
 	{"a tenant that is not served is refused", testUnknownTenant},
+	{"a walk finds every record, and whether the log has it", testWalk},
 }
 
 func TestPromisesOnMiniredis(t *testing.T) {
