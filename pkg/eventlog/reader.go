@@ -182,3 +182,31 @@ func (r *partitionReader) insist(ctx context.Context, request func() error) erro
 		_ = r.client.RefreshMetadata(r.topic)
 	}
 }
+
+// LastOffsets asks where a topic ends now: by partition the offset of the last record that a reader of committed records
+// may see, or -1.
+func LastOffsets(ctx context.Context, cfg Config, topic string) ([]int64, error) {
+	conf, err := cfg.client()
+	if err != nil {
+		return nil, fmt.Errorf("ask where %s ends: %w", topic, err)
+	}
+	client, err := sarama.NewClient(cfg.Brokers, conf)
+	if err != nil {
+		return nil, fmt.Errorf("ask where %s ends: %w", topic, err)
+	}
+	defer client.Close()
+	defer context.AfterFunc(ctx, func() { _ = client.Close() })()
+	partitions, err := client.Partitions(topic)
+	if err != nil {
+		return nil, fmt.Errorf("ask where %s ends: %w", topic, err)
+	}
+	last := make([]int64, len(partitions))
+	for _, p := range partitions {
+		next, err := offsetAt(client, topic, p, sarama.OffsetNewest, true)
+		if err != nil {
+			return nil, fmt.Errorf("ask where %s/%d ends: %w", topic, p, err)
+		}
+		last[p] = next - 1
+	}
+	return last, nil
+}

@@ -396,10 +396,8 @@ func (r *Recovery) build(ctx context.Context, tenant string, epoch uint32, b *co
 	if err != nil {
 		return err
 	}
-	build := &Build{
-		Tenant: tenant, Epoch: epoch, Now: now, Closed: r.closedFor(tenant), Records: records,
-		drop: map[string]bool{}, values: map[string][]byte{},
-	}
+	build := newBuild(tenant, epoch, now, records)
+	build.Closed = r.closedFor(tenant)
 	if err := r.source.Derive(build); err != nil {
 		return fmt.Errorf("derive the state of %s: %w", tenant, err)
 	}

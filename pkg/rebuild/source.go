@@ -17,6 +17,11 @@ type Source struct {
 	Value func(m eventlog.Message) ([]byte, error)
 	// Derive makes indexes, deadlines and derived records from the records of a tenant.
 	Derive func(b *Build) error
+	// Logged reports whether the log must have heard of a record like this. Of others no event tells, or not yet.
+	Logged func(r *commit.Record) bool
+	// Reborn reports whether a stored value is the log's as Build.Replace made it for a later epoch. Nil: nothing is ever
+	// replaced.
+	Reborn func(stored, logged []byte) bool
 }
 
 // Build is one tenant's state on its way back.
@@ -33,6 +38,10 @@ type Build struct {
 	writes []commit.Built
 	drop   map[string]bool
 	values map[string][]byte
+}
+
+func newBuild(tenant string, epoch uint32, now time.Time, records []commit.Record) *Build {
+	return &Build{Tenant: tenant, Epoch: epoch, Now: now, Records: records, drop: map[string]bool{}, values: map[string][]byte{}}
 }
 
 // spread is how far apart deadlines that have passed come due, so that they do not fire all at once.

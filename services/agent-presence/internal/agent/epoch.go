@@ -27,3 +27,10 @@ func Reborn(p *presencev1.Presence, now time.Time, closed, spread time.Duration,
 	p.At = timestamppb.New(now)
 	return p, true
 }
+
+// Chosen is a presence without what Reborn sets: the connection and what goes with it.
+func Chosen(p *presencev1.Presence) *presencev1.Presence {
+	p = proto.CloneOf(p)
+	p.Connection, p.ConnectionSince, p.Screens, p.Deadline, p.At = 0, nil, nil, nil, nil
+	return p
+}

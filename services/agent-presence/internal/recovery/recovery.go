@@ -24,7 +24,23 @@ func Source(rules agent.Rules) rebuild.Source {
 		EventTopics: []string{topics.AgentEvents},
 		Value:       value,
 		Derive:      func(b *rebuild.Build) error { return derive(b, rules) },
+		Logged:      logged,
+		Reborn:      reborn,
 	}
+}
+
+func logged(r *commit.Record) bool {
+	_, ok := state.AgentOf(r.Name)
+	return ok
+}
+
+// reborn reports whether a stored presence is the log's, but for what a new epoch makes of every presence (agent.Reborn).
+func reborn(stored, logged []byte) bool {
+	a, b := &presencev1.Presence{}, &presencev1.Presence{}
+	if proto.Unmarshal(stored, a) != nil || proto.Unmarshal(logged, b) != nil {
+		return false
+	}
+	return a.Connection == presencev1.Connection_CONNECTION_GRACE && agent.Online(b) && proto.Equal(agent.Chosen(a), agent.Chosen(b))
 }
 
 // value is the presence after the event, in the very bytes that the commit stored.

@@ -21,8 +21,11 @@ import (
 
 // Source is how call-routing is rebuilt.
 func Source() rebuild.Source {
-	return rebuild.Source{EventTopics: []string{topics.ContactEvents}, Value: value, Derive: Derive}
+	return rebuild.Source{EventTopics: []string{topics.ContactEvents}, Value: value, Derive: Derive, Logged: logged}
 }
+
+// logged: contacts have events. Workloads follow from them.
+func logged(r *commit.Record) bool { return state.IsContact(r.Name) }
 
 // value is the record after the event, in the very bytes that the commit stored.
 func value(m eventlog.Message) ([]byte, error) {

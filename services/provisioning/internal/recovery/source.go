@@ -16,6 +16,7 @@ func Source() rebuild.Source {
 		// An event carries the very bytes that the commit stored.
 		Value:  func(m eventlog.Message) ([]byte, error) { return m.Value, nil },
 		Derive: derive,
+		Logged: state.Logged,
 	}
 }
 

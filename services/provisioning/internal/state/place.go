@@ -5,6 +5,7 @@ import (
 
 	"github.com/busyhour/busyhour/pkg/commit"
 	"github.com/busyhour/busyhour/pkg/rebuild"
+	"github.com/busyhour/busyhour/services/provisioning/internal/job"
 )
 
 // place is where a record stands in an index. The live path and the rebuild take it from the same functions, so that a
@@ -35,12 +36,20 @@ func Restore(b *rebuild.Build, r *commit.Record) error {
 		if err != nil {
 			return err
 		}
+		if job.Final(o) && ItemDeadline(o).Before(b.Now) { // forgotten by now; no event tells of it
+			b.Drop(r.Name)
+			return nil
+		}
 		b.Deadline(r.Name, ItemDeadline(o))
 		add(b, itemPlaces(o))
 	case isJob(r.Name):
 		j, err := JobIn(r)
 		if err != nil {
 			return err
+		}
+		if j.GetAcceptedAt() != nil && JobDeadline(j).Before(b.Now) {
+			b.Drop(r.Name)
+			return nil
 		}
 		b.Deadline(r.Name, JobDeadline(j))
 	default:
@@ -62,4 +71,14 @@ func add(b *rebuild.Build, places []place) {
 	for _, p := range places {
 		b.Add(p.index, p.member, p.score)
 	}
+}
+
+// Logged reports whether the log must have heard of a record: of all but the mark of requeueing and items that have not
+// ended, of which the log has the requests.
+func Logged(r *commit.Record) bool {
+	if !IsItem(r.Name) {
+		return r.Name != Requeued
+	}
+	o, err := ItemIn(r)
+	return err != nil || job.Final(o)
 }
