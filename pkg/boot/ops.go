@@ -19,8 +19,8 @@ import (
 
 // OpsParts serve those who run the process. They start first and stop last, so that it can be watched to its end. Their
 // addresses are taken at once.
-func OpsParts(c Common, b *Backends, ready func() error) ([]Part, error) {
-	ops, err := listener("ops", c.Ops, edge.OpsHandler(b.Registry, ready), b.Log)
+func OpsParts(c Common, b *Backends, svc Server) ([]Part, error) {
+	ops, err := listener("ops", c.Ops, edge.OpsHandler(b.Registry, svc.Ready, svc.Operations()), b.Log)
 	if err != nil || c.Pprof == "" {
 		return []Part{ops, b.policyPart()}, err
 	}

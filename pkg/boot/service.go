@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"os"
 
 	"github.com/busyhour/busyhour/pkg/config"
@@ -18,6 +19,8 @@ type Server interface {
 	Run(ctx context.Context) error
 	// Ready is nil, or says why it cannot serve now.
 	Ready() error
+	// Operations are /statusz and /state/ on the private port.
+	Operations() http.Handler
 }
 
 // Service makes the run function of a service's binary, for Main:
@@ -71,7 +74,7 @@ func serve(ctx context.Context, name string, c Common, build func(*Backends) (Se
 	if err := front.Open(); err != nil { // before anything runs; callers queue until the edge starts
 		return err
 	}
-	parts, err := OpsParts(c, b, svc.Ready)
+	parts, err := OpsParts(c, b, svc)
 	if err != nil {
 		return err
 	}

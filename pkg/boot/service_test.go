@@ -52,6 +52,8 @@ func (s *toy) Ready() error {
 	return nil
 }
 
+func (s *toy) Operations() http.Handler { return http.NotFoundHandler() }
+
 // servers starts a Redis and a NATS and gives the flags that lead there.
 func servers(t *testing.T) []string {
 	t.Helper()

@@ -24,3 +24,14 @@ func (r Revision) IsZero() bool { return r == Revision{} }
 func (r Revision) next(epoch uint32) Revision { return Revision{Epoch: epoch, N: r.N + 1} }
 
 func (r Revision) String() string { return fmt.Sprintf("%d.%d", r.Epoch, r.N) }
+
+// MarshalText writes it as "epoch.n", for JSON and people.
+func (r Revision) MarshalText() ([]byte, error) { return []byte(r.String()), nil }
+
+// UnmarshalText reads what MarshalText writes.
+func (r *Revision) UnmarshalText(text []byte) error {
+	if _, err := fmt.Sscanf(string(text), "%d.%d", &r.Epoch, &r.N); err != nil {
+		return fmt.Errorf("revision %q is not epoch.n: %w", text, err)
+	}
+	return nil
+}

@@ -10,8 +10,8 @@ import (
 )
 
 // OpsHandler answers those who run the service: /healthz while the process lives, /readyz when it can serve (else 503
-// and the reason), /metrics.
-func OpsHandler(reg prometheus.Gatherer, ready func() error) http.Handler {
+// and the reason), /metrics; and /statusz and /state/ as the service does.
+func OpsHandler(reg prometheus.Gatherer, ready func() error, state http.Handler) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
 	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) {
@@ -22,6 +22,8 @@ func OpsHandler(reg prometheus.Gatherer, ready func() error) http.Handler {
 		fmt.Fprintln(w, "ready")
 	})
 	mux.Handle("GET /metrics", promhttp.HandlerFor(reg, promhttp.HandlerOpts{EnableOpenMetrics: true}))
+	mux.Handle("/statusz", state)
+	mux.Handle("/state/", state)
 	return mux
 }
 

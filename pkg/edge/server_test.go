@@ -421,7 +421,8 @@ func TestOps(t *testing.T) {
 	var ready error
 	w := &world{reg: reg}
 	s := NewServer(ServerConfig{Listen: "127.0.0.1:0"}, zap.NewNop(), prometheus.NewRegistry())
-	s.Handle("/", OpsHandler(reg, func() error { return ready }))
+	state := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, "state of ", r.URL.Path) })
+	s.Handle("/", OpsHandler(reg, func() error { return ready }, state))
 	s.Handle("/debug/", PprofHandler())
 	w.run(t, s)
 	for _, c := range []struct {
@@ -434,6 +435,8 @@ func TestOps(t *testing.T) {
 		{"/readyz", nil, 200, "ready"},
 		{"/readyz", errors.New("tenant acme: no epoch"), 503, "tenant acme: no epoch"},
 		{"/metrics", nil, 200, "busyhour_test_things 7"},
+		{"/statusz", nil, 200, "state of /statusz"},
+		{"/state/verify", nil, 200, "state of /state/verify"},
 		{"/debug/pprof/cmdline", nil, 200, "edge"},
 		{"/nothing", nil, 404, ""},
 	} {

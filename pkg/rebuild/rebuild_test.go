@@ -98,6 +98,7 @@ func startShopOn(t *testing.T, cfg eventlog.Config, cache *embedded.Redis, epoch
 				b.Put("count", fmt.Append(nil, len(b.Records)))
 				return nil
 			},
+			Logged: func(r *commit.Record) bool { return r.Name != "count" },
 		},
 	}
 	for _, f := range change {

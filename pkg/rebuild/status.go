@@ -31,16 +31,18 @@ var phases = []Phase{Waiting, Held, Asking, Taking, Closing, Draining, Fencing, 
 
 // TenantStatus is how a tenant stands on this pod.
 type TenantStatus struct {
-	Tenant string
-	Epoch  uint32
-	Open   bool
+	Tenant string `json:"tenant"`
+	Epoch  uint32 `json:"epoch"`
+	Open   bool   `json:"open"`
 	// Why it is closed, or why it does not get on; empty while it is open.
-	Why   string
-	Phase Phase
+	Why   string `json:"why,omitempty"`
+	Phase Phase  `json:"phase"`
 	// Since when it is in this phase, by this pod's clock.
-	Since time.Time
+	Since time.Time `json:"since"`
 	// Read of Total records of the log, and Built of what they made, in the recovery under way here or the last one.
-	Read, Total, Built int64
+	Read  int64 `json:"read"`
+	Total int64 `json:"total"`
+	Built int64 `json:"built"`
 }
 
 // progress is how far one recovery has come; the reader and the builder count in it.

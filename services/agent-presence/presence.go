@@ -203,5 +203,8 @@ func (s *Service) Ready() error {
 	return nil
 }
 
+// Operations are /statusz and what an operator does to the state by hand.
+func (s *Service) Operations() http.Handler { return s.recovery.Operations() }
+
 // Main runs the service as a process.
 func Main() { boot.Main(state.Service, boot.Service[Config, *Service](state.Service, New)) }

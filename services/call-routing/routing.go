@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 
 	"go.uber.org/zap"
 	"google.golang.org/protobuf/proto"
@@ -173,6 +174,9 @@ func (s *Service) Ready() error {
 	}
 	return nil
 }
+
+// Operations are /statusz and what an operator does to the state by hand.
+func (s *Service) Operations() http.Handler { return s.recovery.Operations() }
 
 // Main runs the service as a process.
 func Main() { boot.Main(service, boot.Service[Config, *Service](service, New)) }

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 
 	"connectrpc.com/connect"
 	"go.uber.org/zap"
@@ -42,6 +43,7 @@ type Service struct {
 	producer *eventlog.Producer
 	epochs   *eventlog.EpochLog
 	store    *commit.Store
+	recovery *rebuild.Recovery
 	flow     *flow.Flow
 	group    *eventlog.Group
 	parts    []boot.Part
@@ -61,7 +63,7 @@ func New(_ context.Context, cfg Config, b *boot.Backends) (*Service, error) {
 	if s.group, err = eventlog.NewGroup(b.Kafka, ingest.Group, []string{topics.Requests}, in.Handle); err != nil {
 		return nil, errors.Join(err, s.producer.Close())
 	}
-	rebuilt := rebuild.New(rebuild.Config{
+	s.recovery = rebuild.New(rebuild.Config{
 		Store: s.store, Source: recovery.Source(), Epochs: s.epochs, Kafka: b.Kafka, Producer: s.producer,
 		Pod: b.Pod, Logger: b.Log, Registry: b.Registry,
 		Discovery: b.Discovery, Limit: b.RecoveryLimit,
@@ -70,7 +72,7 @@ func New(_ context.Context, cfg Config, b *boot.Backends) (*Service, error) {
 	s.parts = []boot.Part{
 		{Name: "epochs", Run: s.epochs.Run},
 		{Name: "store", Run: s.store.Run},
-		{Name: "recovery", Run: rebuilt.Run},
+		{Name: "recovery", Run: s.recovery.Run},
 		{Name: "workers", Run: work.New(cfg.Work, s.store, items, s.flow, downstream, b.Pod, b.Log, b.Registry).Run},
 		{Name: "sweep", Run: sweep.New(s.store, s.flow, in, b.Log, b.Registry).Run},
 		{Name: "requeue", Run: recovery.NewRequeue(s.store, in, b.Kafka, b.Pod, b.Log, b.Registry).Run},
@@ -129,6 +131,9 @@ func (s *Service) Ready() error {
 	}
 	return errors.Join(problems...)
 }
+
+// Operations are /statusz and what an operator does to the state by hand.
+func (s *Service) Operations() http.Handler { return s.recovery.Operations() }
 
 // Main runs the service as a process of its own.
 func Main() { boot.Main(state.Service, boot.Service(state.Service, New)) }

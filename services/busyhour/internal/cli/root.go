@@ -22,6 +22,6 @@ func newRoot() *cobra.Command {
 		SilenceUsage:  true,
 	}
 	root.CompletionOptions.DisableDefaultCmd = true
-	root.AddCommand(newBench(), newCall(), newConfig(), newSimulate(), newTopics(), newUp())
+	root.AddCommand(newBench(), newCall(), newConfig(), newSimulate(), newState(), newTopics(), newUp())
 	return root
 }

@@ -133,7 +133,7 @@ func add[C any, S boot.Server](ctx context.Context, s *stack, name string,
 	}
 	svc.Mount(s.front)
 	ops := "/ops/" + name
-	s.front.Handle(ops+"/", http.StripPrefix(ops, edge.OpsHandler(b.Registry, svc.Ready)))
+	s.front.Handle(ops+"/", http.StripPrefix(ops, edge.OpsHandler(b.Registry, svc.Ready, svc.Operations())))
 	s.services = append(s.services, svc)
 	s.parts = append(s.parts, boot.Part{Name: name, Run: svc.Run})
 	return nil
