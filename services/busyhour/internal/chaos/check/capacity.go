@@ -30,7 +30,8 @@ func (b *book) onScreens(r *Result) {
 	}
 }
 
-// count compares the cards that an agent has at one moment with what they can hold, and reports whether it found anything.
+// count compares the cards that an agent has at one moment with what they can hold, and reports whether it found
+// anything. Somebody of whom that is not known can hold one offer.
 func (b *book) count(r *Result, tenant, agent string, cards []history.Card, where string) (found bool) {
 	all, offers := map[string]int{}, map[string]int{}
 	for _, c := range cards {
@@ -47,7 +48,7 @@ func (b *book) count(r *Result, tenant, agent string, cards []history.Card, wher
 		case known && all[channel] > room:
 			r.find(tenant, "agent:"+agent, "holds %d %s contacts of %d %s: %s", all[channel], channel, room, where, list(cards))
 			found = true
-		case offers[channel] > 1:
+		case !known && offers[channel] > 1:
 			r.find(tenant, "agent:"+agent, "has %d %s offers %s: %s", offers[channel], channel, where, list(cards))
 			found = true
 		}

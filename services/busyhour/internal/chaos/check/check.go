@@ -61,7 +61,7 @@ var checks = []struct {
 	{"unbroken", "the events that count make an unbroken chain of revisions", unbroken},
 	{"epochs", "an epoch is taken once", epochs},
 	{"stored", "Redis is not behind the log, nor ahead of it without an open outbox, nor different from it", stored},
-	{"capacity", "nobody holds more contacts than they can, nor two offers on a channel", capacity},
+	{"capacity", "nobody holds more contacts or offers on a channel than they can", capacity},
 	{"screens", "a screen goes forward, and no contact is on the screens of two agents", screens},
 	{"one-place", "a contact stands in the indexes and the workload that its state names, and nowhere else", onePlace},
 	{"final-state", "after quiet every contact has ended", finalState},

@@ -13,7 +13,9 @@ func finalState(b *book, r *Result) {
 		}
 	}
 	for _, rec := range b.contacts() {
-		placed[rec.id] = true
+		if len(rec.chain) > 0 {
+			placed[rec.id] = true
+		}
 	}
 	for _, key := range sortedIDs(placed) {
 		r.Judged++
