@@ -18,7 +18,7 @@ func TestCoreStaysPure(t *testing.T) {
 		"os": "it touches the machine", "net": "it opens sockets", "sync": "a core has no goroutines", "context": "a core waits for nothing",
 		"math/rand": "the same command must give the same answer", "math/rand/v2": "the same command must give the same answer",
 	}
-	for _, dir := range []string{"internal/contact", "internal/match"} {
+	for _, dir := range []string{"internal/contact", "internal/match", "internal/reap"} {
 		files, _ := filepath.Glob(filepath.Join(dir, "*.go"))
 		if len(files) == 0 {
 			t.Fatalf("no files in %s", dir)

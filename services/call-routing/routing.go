@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"time"
 
 	"go.uber.org/zap"
 	"google.golang.org/protobuf/proto"
@@ -35,6 +36,8 @@ type Config struct {
 	boot.Common
 	// Workers is how many commands are under way at once.
 	Workers int `key:"workers" default:"128" doc:"Commands under way at once; more wait in their lanes."`
+	// InventoryEvery is how often switches are asked what they carry. Half of it must lie between two that close a contact.
+	InventoryEvery time.Duration `key:"inventory-every" default:"10s" doc:"How often switches are asked what they carry; 0: never."`
 }
 
 // Validate says everything that is wrong, at once.
@@ -42,6 +45,9 @@ func (c *Config) Validate() error {
 	problems := []error{c.Common.Validate()}
 	if c.Workers < 1 {
 		problems = append(problems, fmt.Errorf("workers: %d cannot carry out commands, 128 is usual", c.Workers))
+	}
+	if c.InventoryEvery < 0 {
+		problems = append(problems, fmt.Errorf("inventory-every: %s lies in the past, 10s is usual", c.InventoryEvery))
 	}
 	return errors.Join(problems...)
 }
@@ -83,7 +89,7 @@ func New(_ context.Context, cfg Config, b *boot.Backends) (*Service, error) {
 	})
 	s.flow = flow.New(flow.Config{Store: s.store, Push: push.New(b.NATS, b.Log), Logger: b.Log, Registry: b.Registry, Workers: cfg.Workers})
 	s.sweep = sweep.New(s.store, s.flow, b.Log, b.Registry)
-	s.signaling = command.NewSignaling(s.flow, b.NATS, b.Log, b.Registry)
+	s.signaling = command.NewSignaling(s.flow, b.NATS, cfg.InventoryEvery, b.Log, b.Registry)
 	s.routing = command.NewRouting(s.flow, b.Log)
 	signals := command.NewSignals(s.flow, s.producer, b.Log, b.Registry)
 	s.group, err = eventlog.NewGroup(b.Kafka, command.Group, []string{topics.Signals}, signals.Handle)

@@ -247,6 +247,11 @@ type pod struct {
 
 func (s *stage) startPod(name string) *pod {
 	s.Helper()
+	return s.startPodWith(name, routing.Config{Workers: 64})
+}
+
+func (s *stage) startPodWith(name string, cfg routing.Config) *pod {
+	s.Helper()
 	p := &pod{stage: s, reg: prometheus.NewRegistry()}
 	log := zap.NewNop()
 	if testing.Verbose() {
@@ -262,7 +267,7 @@ func (s *stage) startPod(name string) *pod {
 	b := &boot.Backends{
 		Pod: name, Tenants: []string{s.tenant}, Redis: rdb, Kafka: s.kafkaConfig(p.reg), NATS: conn, Log: log, Registry: p.reg,
 	}
-	if p.service, err = routing.New(s.Context(), routing.Config{Workers: 64}, b); err != nil {
+	if p.service, err = routing.New(s.Context(), cfg, b); err != nil {
 		s.Fatal(err)
 	}
 	front := edge.NewServer(edge.ServerConfig{Listen: "127.0.0.1:0", Grace: limit}, log, p.reg)

@@ -37,6 +37,9 @@ type line struct {
 	cancel context.CancelFunc
 	next   uint64
 
+	question uint64   // the latest inventory that was asked for
+	again    []string // calls that are to be sent again
+
 	got chan *routingv1.ConnectResponse
 	err chan error // why it ended
 
@@ -47,10 +50,16 @@ type line struct {
 // connect opens a stream that resumes from a position.
 func (p *pod) connect(id string, from uint64) *line {
 	p.stage.Helper()
+	return p.boot(id, "b-1", "s-1", from)
+}
+
+// boot is connect for a switch that was started as that boot, with a stream of that id.
+func (p *pod) boot(id, boot, stream string, from uint64) *line {
+	p.stage.Helper()
 	l := p.dial(id)
 	l.next = from
 	l.send(&routingv1.ConnectRequest{Message: &routingv1.ConnectRequest_Hello{Hello: &routingv1.Hello{
-		Tenant: p.stage.tenant, SwitchId: id, StreamId: "s-1", ResumeFrom: from, BootId: "b-1",
+		Tenant: p.stage.tenant, SwitchId: id, StreamId: stream, ResumeFrom: from, BootId: boot,
 	}}})
 	return l
 }
@@ -122,7 +131,7 @@ func (l *line) acked() {
 	})
 }
 
-// hear is the next message that is not an acknowledgement or a heartbeat.
+// hear is the next message that is not an acknowledgement, a heartbeat or a question.
 func (l *line) hear() *routingv1.ConnectResponse {
 	l.Helper()
 	late := time.After(limit)
@@ -132,7 +141,9 @@ func (l *line) hear() *routingv1.ConnectResponse {
 			if !ok {
 				l.Fatalf("the stream has ended: %v", <-l.err)
 			}
-			if m.GetHeartbeat() == nil {
+			if q := m.GetInventoryRequest(); q != nil {
+				l.question = q.Request
+			} else if m.GetHeartbeat() == nil {
 				return m
 			}
 		case <-late:

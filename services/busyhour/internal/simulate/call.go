@@ -1,8 +1,10 @@
 package simulate
 
 import (
+	"slices"
 	"time"
 
+	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	routingv1 "github.com/busyhour/busyhour/api/gen/busyhour/routing/v1"
@@ -56,7 +58,8 @@ type Call struct {
 	endedBy routingv1.EndedBy
 	numbers map[string]uint64 // leg → the last number given
 	adopted bool              // its numbering is not known: signals carry ids
-	timer   *time.Timer       // patience or talk
+	said    []*routingv1.Signal
+	timer   *time.Timer // patience or talk
 	over    chan struct{}
 }
 
@@ -111,8 +114,7 @@ func (c *Call) obey(w *routingv1.Wanted) {
 		c.move(Ringing)
 		c.signal(now, agentLeg, routingv1.SignalKind_SIGNAL_KIND_RINGING)
 	case routingv1.Wanted_KIND_UNRING:
-		c.agent = ""
-		c.move(Unrung)
+		c.unring()
 	case routingv1.Wanted_KIND_CONNECT:
 		c.agent = w.AgentId
 		c.connect(now)
@@ -125,6 +127,33 @@ func (c *Call) obey(w *routingv1.Wanted) {
 	case routingv1.Wanted_KIND_RELEASE:
 		c.end(now, routingv1.EndedBy_ENDED_BY_AGENT)
 	}
+}
+
+func (c *Call) unring() {
+	c.agent = ""
+	c.move(Unrung)
+}
+
+// tellAgain is all that was said of the call. If it is connected the first signal says so, or it would be offered anew.
+func (c *Call) tellAgain() []*routingv1.Signal {
+	said := slices.Clone(c.said)
+	if len(said) > 0 && c.step >= Connected && c.step != Over {
+		said[0] = proto.CloneOf(said[0])
+		said[0].AgentId = c.agent
+	}
+	return said
+}
+
+// carried is the call as an inventory shows it.
+func (c *Call) carried() *routingv1.CarriedCall {
+	state := routingv1.CarriedCall_STATE_CONNECTED
+	switch c.step {
+	case Placed, Unrung:
+		state = routingv1.CarriedCall_STATE_WAITING
+	case Ringing:
+		state = routingv1.CarriedCall_STATE_RINGING
+	}
+	return &routingv1.CarriedCall{CallId: c.Plan.Call, State: state, AgentId: c.agent}
 }
 
 func (c *Call) connect(now time.Time) {
@@ -187,6 +216,10 @@ func (c *Call) signal(due time.Time, leg string, kind routingv1.SignalKind) {
 
 func (c *Call) make(leg string, kind routingv1.SignalKind) *routingv1.Signal {
 	s := &routingv1.Signal{CallId: c.Plan.Call, LegId: leg, Kind: kind, At: timestamppb.Now()}
+	if leg == agentLeg {
+		s.AgentId = c.agent
+	}
+	c.said = append(c.said, s)
 	if c.adopted {
 		s.Id = newID()
 		return s

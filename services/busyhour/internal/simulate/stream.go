@@ -17,6 +17,7 @@ import (
 
 const (
 	batchLimit = 256              // signals in one message, by the contract
+	partLimit  = 1000             // calls in one part of an inventory, by the contract
 	silence    = 15 * time.Second // three missed heartbeats: the connection is dead
 )
 
@@ -34,6 +35,12 @@ type StreamConfig struct {
 
 	// Heard is called for each wish that is newer than what was heard of its contact before.
 	Heard func(*routingv1.SwitchCommand)
+	// Reigns is called with all that is wanted at the beginning of an epoch, behind Heard.
+	Reigns func(wanted []*routingv1.SwitchCommand)
+	// Carries lists the calls that are not over, and the position of the last signal sent before the list was made.
+	Carries func() (asOf uint64, calls []*routingv1.CarriedCall)
+	// Again is called with the calls whose signals are to be sent again.
+	Again func(calls []string)
 	// Acked is called once per signal, when it is durable.
 	Acked func(Sent)
 	// Refused is called when a signal was read and refused.
@@ -58,20 +65,23 @@ type Stream struct {
 	taken  []*routingv1.WantedAck
 	heard  map[string]uint64 // contact → the newest revision heard
 	epoch  uint32
-	at     int // which client is next
+	told   uint32                 // the epoch of the latest welcome
+	carry  []*routingv1.Inventory // parts of an answer that waits for the signals before it
+	at     int                    // which client is next
 	idle   []chan struct{}
 	stats  StreamStats
 }
 
 // StreamStats counts what went over a stream.
 type StreamStats struct {
-	Signals    int `json:"signals"`    // each counted once
-	Duplicates int `json:"duplicates"` // deliberate repeats
-	Resent     int `json:"resent"`     // sent again on a new connection
-	Connects   int `json:"connects"`
-	Wishes     int `json:"wishes"`
-	Stale      int `json:"stale_wishes"` // wishes of a lower epoch or revision
-	Open       int `json:"unacknowledged"`
+	Signals     int `json:"signals"`    // each counted once
+	Duplicates  int `json:"duplicates"` // deliberate repeats
+	Resent      int `json:"resent"`     // sent again on a new connection
+	Connects    int `json:"connects"`
+	Wishes      int `json:"wishes"`
+	Stale       int `json:"stale_wishes"` // wishes of a lower epoch or revision
+	Inventories int `json:"inventories"`  // answered
+	Open        int `json:"unacknowledged"`
 }
 
 // NewStream makes a stream; Run connects it.
@@ -110,6 +120,13 @@ func (s *Stream) Repeat(signal *routingv1.Signal) {
 	s.late = append(s.late, Sent{Signal: signal, Due: time.Now(), Duplicate: true})
 	s.flushLate()
 	s.nudge()
+}
+
+// Position of the last signal that was given one.
+func (s *Stream) Position() uint64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.window.last()
 }
 
 func (s *Stream) flushLate() {
@@ -237,6 +254,7 @@ func (s *Stream) pick() routingv1connect.SignalingServiceClient {
 func (s *Stream) hello() *routingv1.ConnectRequest {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.carry = nil // it answers a question of the connection before
 	return &routingv1.ConnectRequest{Message: &routingv1.ConnectRequest_Hello{Hello: &routingv1.Hello{
 		Tenant: s.cfg.Tenant, SwitchId: s.cfg.Switch, StreamId: s.id, ResumeFrom: s.window.resume(), BootId: s.boot,
 	}}}
@@ -277,6 +295,13 @@ func (s *Stream) take() (messages []*routingv1.ConnectRequest) {
 		messages = append(messages, &routingv1.ConnectRequest{Message: &routingv1.ConnectRequest_Signals{
 			Signals: &routingv1.SignalBatch{FirstPosition: first, Signals: batch}}})
 	}
+	if len(s.carry) > 0 && s.carry[0].AsOf < s.window.next {
+		for _, part := range s.carry {
+			messages = append(messages, &routingv1.ConnectRequest{Message: &routingv1.ConnectRequest_Inventory{Inventory: part}})
+		}
+		s.carry = nil
+		s.stats.Inventories++
+	}
 	return messages
 }
 
@@ -286,6 +311,13 @@ func (s *Stream) hear(m *routingv1.ConnectResponse) {
 		s.reign(m.Welcome.Epoch)
 		for _, c := range m.Welcome.Commands {
 			s.wish(c)
+		}
+		s.reigns(m.Welcome)
+	case *routingv1.ConnectResponse_InventoryRequest:
+		s.inventory(m.InventoryRequest.Request)
+	case *routingv1.ConnectResponse_Resend:
+		if s.cfg.Again != nil {
+			s.cfg.Again(m.Resend.CallIds)
 		}
 	case *routingv1.ConnectResponse_Ack:
 		s.acknowledged(m.Ack.DurableThrough)
@@ -302,6 +334,37 @@ func (s *Stream) reign(epoch uint32) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.epoch = max(s.epoch, epoch)
+}
+
+// reigns tells of a new epoch's whole list, once.
+func (s *Stream) reigns(w *routingv1.Welcome) {
+	s.mu.Lock()
+	first := w.Epoch > s.told
+	s.told = max(s.told, w.Epoch)
+	s.mu.Unlock()
+	if first && s.cfg.Reigns != nil {
+		s.cfg.Reigns(w.Commands)
+	}
+}
+
+// inventory answers with the calls as they are now, behind the signals that were sent before.
+func (s *Stream) inventory(request uint64) {
+	if s.cfg.Carries == nil {
+		return
+	}
+	asOf, calls := s.cfg.Carries()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.carry = s.carry[:0:0]
+	for {
+		n := min(len(calls), partLimit)
+		part := &routingv1.Inventory{Request: request, AsOf: asOf, Calls: calls[:n], More: n < len(calls)}
+		s.carry = append(s.carry, part)
+		if calls = calls[n:]; !part.More {
+			break
+		}
+	}
+	s.nudge()
 }
 
 // wish takes a command if it is the newest, and says in any case that it was taken.

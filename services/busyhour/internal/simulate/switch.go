@@ -38,6 +38,7 @@ func NewSwitch(cfg SwitchConfig) *Switch {
 			heard(c)
 		}
 	}
+	cfg.Stream.Reigns, cfg.Stream.Carries, cfg.Stream.Again = s.reigns, s.carries, s.again
 	s.stream = NewStream(cfg.Stream)
 	return s
 }
@@ -108,6 +109,54 @@ func (s *Switch) Calls() (live, all []*Call) {
 		}
 	}
 	return live, all
+}
+
+// carries lists the calls that are not over. Nothing is signalled meanwhile.
+func (s *Switch) carries() (asOf uint64, calls []*routingv1.CarriedCall) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, c := range s.calls {
+		if c.step != Over {
+			calls = append(calls, c.carried())
+		}
+	}
+	return s.stream.Position(), calls
+}
+
+// again sends the signals of calls once more, in order.
+func (s *Switch) again(calls []string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, id := range calls {
+		if c, ok := s.calls[id]; ok {
+			for _, signal := range c.tellAgain() {
+				s.stream.Repeat(signal)
+			}
+		}
+	}
+}
+
+// reigns stops all ringing that a new epoch knows nothing of.
+func (s *Switch) reigns(wanted []*routingv1.SwitchCommand) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	rings := map[string]bool{}
+	for _, w := range wanted {
+		rings[w.CallId] = w.Wanted.Kind == routingv1.Wanted_KIND_RING || w.Wanted.Kind == routingv1.Wanted_KIND_CONNECT
+	}
+	for id, c := range s.calls {
+		if c.step == Ringing && !rings[id] {
+			c.unring()
+		}
+	}
+}
+
+// Vanish loses a call without a word, as a switch that crashed in part might: its end is never signalled.
+func (s *Switch) Vanish(c *Call) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	c.stopTimer()
+	delete(s.calls, c.Plan.Call)
 }
 
 func (s *Switch) hear(cmd *routingv1.SwitchCommand) {

@@ -75,4 +75,7 @@ func (w *window) at(position uint64) (Sent, bool) {
 	return w.entries[position-w.base], true
 }
 
+// last is the position that was given last.
+func (w *window) last() uint64 { return w.base + uint64(len(w.entries)) - 1 }
+
 func (w *window) empty() bool { return len(w.entries) == 0 }

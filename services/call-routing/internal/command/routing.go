@@ -60,6 +60,24 @@ func (r *Routing) CloseContact(ctx context.Context, req *connect.Request[routing
 	return connect.NewResponse(&routingv1.CloseContactResponse{Contact: s.Contact, Revision: s.Revision}), nil
 }
 
+// ListSwitches shows what the switches' latest inventories lacked.
+func (r *Routing) ListSwitches(ctx context.Context, req *connect.Request[routingv1.ListSwitchesRequest]) (*connect.Response[routingv1.ListSwitchesResponse], error) {
+	list, verified, err := r.flow.Switches(ctx, req.Msg.Tenant)
+	if err != nil {
+		return nil, err
+	}
+	return connect.NewResponse(&routingv1.ListSwitchesResponse{Switches: list, Verified: verified}), nil
+}
+
+// ReapSwitch accepts that what a switch's latest inventory lacks is lost.
+func (r *Routing) ReapSwitch(ctx context.Context, req *connect.Request[routingv1.ReapSwitchRequest]) (*connect.Response[routingv1.ReapSwitchResponse], error) {
+	lost, s, err := r.flow.Reap(ctx, req.Msg.Tenant, req.Msg.SwitchId, req.Msg.Reason)
+	if err != nil {
+		return nil, err
+	}
+	return connect.NewResponse(&routingv1.ReapSwitchResponse{ContactIds: lost, Switch: s}), nil
+}
+
 // GetContact reads one contact.
 func (r *Routing) GetContact(ctx context.Context, req *connect.Request[routingv1.GetContactRequest]) (*connect.Response[routingv1.GetContactResponse], error) {
 	c, revision, verified, err := r.flow.Contact(ctx, req.Msg.Tenant, req.Msg.ContactId)

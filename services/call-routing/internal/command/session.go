@@ -3,6 +3,7 @@ package command
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -30,9 +31,12 @@ type session struct {
 	acked    uint64 // as told to the switch
 	refused  []*routingv1.SignalRefused
 	commands []*routingv1.SwitchCommand
-	anew     bool // tell everything that is wanted anew
+	resend   []string // calls whose signals are wanted again
+	anew     bool     // tell everything that is wanted anew
 	taken    []*routingv1.WantedAck
 	taking   bool // somebody works on taken
+
+	asking asking
 }
 
 func newSession(ctx context.Context, svc *Signaling, hello *routingv1.Hello) *session {
@@ -129,6 +133,7 @@ func (s *session) refuse(position uint64, no *refusal.Refusal) {
 func (s *session) finish(position uint64) {
 	full := s.prefix.full()
 	s.prefix.finish(position)
+	s.answer()
 	if full && !s.prefix.full() {
 		s.room.Signal()
 	}
@@ -171,12 +176,15 @@ func (s *session) outgoing() (messages []*routingv1.ConnectResponse, anew bool) 
 	for _, r := range s.refused {
 		messages = append(messages, &routingv1.ConnectResponse{Message: &routingv1.ConnectResponse_Refused{Refused: r}})
 	}
+	for calls := range slices.Chunk(s.resend, maxResend) {
+		messages = append(messages, &routingv1.ConnectResponse{Message: &routingv1.ConnectResponse_Resend{Resend: &routingv1.Resend{CallIds: calls}}})
+	}
 	if through := s.prefix.through(); through > s.acked {
 		s.acked = through
 		messages = append(messages, &routingv1.ConnectResponse{Message: &routingv1.ConnectResponse_Ack{Ack: &routingv1.Ack{DurableThrough: through}}})
 	}
 	anew = s.anew
-	s.commands, s.refused, s.anew = nil, nil, false
+	s.commands, s.refused, s.resend, s.anew = nil, nil, nil, false
 	return messages, anew
 }
 

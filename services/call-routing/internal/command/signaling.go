@@ -36,13 +36,14 @@ const (
 type Signaling struct {
 	flow    *flow.Flow
 	nats    *fanout.Conn
+	every   time.Duration // between inventories; zero: none
 	log     *zap.Logger
 	streams prometheus.Gauge
 }
 
-// NewSignaling makes the service.
-func NewSignaling(f *flow.Flow, nats *fanout.Conn, log *zap.Logger, registry prometheus.Registerer) *Signaling {
-	return &Signaling{flow: f, nats: nats, log: log, streams: telemetry.Register(registry, prometheus.NewGauge(prometheus.GaugeOpts{
+// NewSignaling makes the service. Switches are asked for an inventory every so often; zero: never.
+func NewSignaling(f *flow.Flow, nats *fanout.Conn, every time.Duration, log *zap.Logger, registry prometheus.Registerer) *Signaling {
+	return &Signaling{flow: f, nats: nats, every: every, log: log, streams: telemetry.Register(registry, prometheus.NewGauge(prometheus.GaugeOpts{
 		Name: "busyhour_routing_switch_streams",
 		Help: "Switches connected to this pod.",
 	}))}
@@ -113,6 +114,8 @@ func (s *session) read(st *stream) {
 			err = s.signals(m.Signals)
 		case *routingv1.ConnectRequest_WantedAck:
 			s.wantedAck(m.WantedAck)
+		case *routingv1.ConnectRequest_Inventory:
+			err = s.inventory(m.Inventory)
 		default:
 			err = refusal.New(refusal.Invalid, "HELLO_REPEATED", "hello comes once, at the beginning of a stream")
 		}
@@ -129,6 +132,9 @@ func (s *session) write(ctx context.Context, st *stream, ended <-chan struct{}) 
 	heartbeat, look := time.NewTicker(heartbeatEvery), time.NewTicker(lookEvery)
 	defer heartbeat.Stop()
 	defer look.Stop()
+	ask, stopAsking := s.svc.ticker()
+	defer stopAsking()
+	gate := s.svc.flow.Store().Changed(s.hello.Tenant)
 	var epoch uint32
 	draining := edge.Draining(ctx)
 	var settle <-chan time.Time
@@ -148,6 +154,11 @@ func (s *session) write(ctx context.Context, st *stream, ended <-chan struct{}) 
 			err = s.heartbeat(st)
 		case <-look.C:
 			s.look(epoch)
+		case <-gate: // a new epoch is told at once: until then the switch does what an old one wanted
+			gate = s.svc.flow.Store().Changed(s.hello.Tenant)
+			s.look(epoch)
+		case <-ask:
+			err = s.ask(st)
 		case <-ended:
 			ending()
 		case <-draining:
@@ -179,8 +190,14 @@ func ends(ctx context.Context) error {
 func (s *session) flush(st *stream, epoch *uint32) error {
 	messages, anew := s.outgoing()
 	if anew {
+		before := *epoch
 		if err := s.welcome(st, epoch); err != nil {
 			return err
+		}
+		if *epoch != before {
+			if err := s.askFirst(st); err != nil {
+				return err
+			}
 		}
 	}
 	for _, m := range messages {

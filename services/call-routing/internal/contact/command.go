@@ -37,6 +37,10 @@ const (
 	// What a supervisor wants.
 	Close
 
+	// What the reaper wants: the call is gone, or with an agent whom the contact does not name.
+	Lose
+	Find
+
 	// What the clock wants.
 	Expire
 )
@@ -46,7 +50,7 @@ var verbNames = [...]string{
 	CallResumed: "call resumed", CallEnded: "call ended", CallFailed: "call failed",
 	Offer: "offer", Withdraw: "withdraw", Reclaim: "reclaim",
 	Accept: "accept", Decline: "decline", Hold: "hold", Resume: "resume", End: "end", Complete: "complete",
-	Close: "close", Expire: "expire",
+	Close: "close", Lose: "lose", Find: "find", Expire: "expire",
 }
 
 func (v Verb) String() string { return verbNames[v] }
@@ -56,13 +60,15 @@ type Command struct {
 	Verb Verb
 	// Signal is the switch's, of the verbs that a switch says.
 	Signal *routingv1.Signal
-	// Agent who acts, or whom Offer, Withdraw and Reclaim are about.
+	// Agent who acts, or whom Offer, Withdraw, Reclaim and Find are about, or who is with the call by a signal.
 	Agent string
-	// Workload is the agent's workload revision that an Offer makes, and Decision why it was this agent.
+	// Workload is the agent's workload revision that a reservation makes, and Decision why an Offer went to this agent.
 	Workload *commonv1.Revision
 	Decision *routingv1.Decision
-	// Reason of Close.
+	// Reason of Close and Lose.
 	Reason string
+	// Seen is the revision that Lose was decided on; nil for a person's Lose. A contact that has moved since is not lost.
+	Seen *commonv1.Revision
 }
 
 // At is what is known where and when a command is decided.
@@ -86,8 +92,14 @@ var signalVerbs = map[routingv1.SignalKind]Verb{
 	routingv1.SignalKind_SIGNAL_KIND_FAILED:   CallFailed,
 }
 
-// Of is the command that a signal stands for.
-func Of(s *routingv1.Signal) Command { return Command{Verb: signalVerbs[s.Kind], Signal: s} }
+// Of is the command that a signal stands for. Agent is whom the switch has connected, where it says so.
+func Of(s *routingv1.Signal) Command {
+	cmd := Command{Verb: signalVerbs[s.Kind], Signal: s}
+	if cmd.Verb == CallAnswered || cmd.Verb == CallOffered {
+		cmd.Agent = s.AgentId
+	}
+	return cmd
+}
 
 var actionVerbs = map[routingv1.ActRequest_Action]Verb{
 	routingv1.ActRequest_ACTION_ACCEPT:   Accept,

@@ -33,7 +33,7 @@ func (s *step) without() (*Change, error) {
 	switch s.cmd.Verb {
 	case CallOffered:
 		return s.move()
-	case Expire, Withdraw, Reclaim:
+	case Expire, Withdraw, Reclaim, Lose, Find:
 		return nil, nil
 	}
 	return nil, s.at.unknown(s.cmd)

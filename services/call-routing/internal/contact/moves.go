@@ -16,6 +16,7 @@ var moves = []struct {
 }{
 	{CallOffered, in(absent), enqueue},
 	{CallRinging, in(queued, offered, connecting, connected, held, wrapUp), note},
+	{CallAnswered, in(queued, offered), connectAnyway},
 	{CallAnswered, in(connecting), connect},
 	{CallAnswered, in(connected), note},
 	{CallHeld, in(connected), putOnHold},
@@ -46,6 +47,11 @@ var moves = []struct {
 	{Close, in(queued, offered, connecting, connected, held, wrapUp), closeCard},
 	{Close, in(completed, abandoned, overflowed, failed, lost), nothing},
 
+	{Lose, in(queued, offered, connecting, connected, held), reap},
+	{Find, in(queued, offered, connecting), find},
+	{Find, in(connected, held, wrapUp, completed, abandoned, overflowed, failed, lost), nothing},
+	{Lose, in(wrapUp, completed, abandoned, overflowed, failed, lost), nothing},
+
 	{Expire, in(queued), overflow},
 	{Expire, in(offered), timeOut},
 	{Expire, in(connecting), withdraw},
@@ -75,7 +81,7 @@ var table = func() map[situation]func(*step) {
 func possible(s State) string {
 	var names []string
 	for v := CallOffered; v <= Expire; v++ {
-		if _, ok := table[situation{v, s}]; ok && v != Offer && v != Withdraw && v != Reclaim && v != Expire {
+		if _, ok := table[situation{v, s}]; ok && v != Offer && v != Withdraw && v != Reclaim && v != Lose && v != Find && v != Expire {
 			names = append(names, v.String())
 		}
 	}
@@ -102,6 +108,11 @@ func enqueue(s *step) {
 		QueueId: q.Id, Channel: q.Channel, From: o.From, To: o.To, Priority: o.Priority,
 		RequiredSkills: o.RequiredSkills, Attributes: o.Attributes,
 		CreatedAt: stamp(s.now), QueuedAt: stamp(s.now), Terms: termsOf(q),
+	}
+	if s.cmd.Agent != "" { // the switch tells it again: it is with its agent
+		s.reserve()
+		connect(s)
+		return
 	}
 	s.become(queued, routingv1.ContactEvent_KIND_QUEUED)
 }
@@ -130,6 +141,23 @@ func connect(s *step) {
 		s.c.ConnectedAt = stamp(s.now)
 	}
 	s.c.Wanted = nil
+}
+
+// connectAnyway is a call that is with its agent at the switch, while the decision that brought it there is lost with the
+// state it was taken in. What the switch is about to undo does not count.
+func connectAnyway(s *step) {
+	undoing := s.c.GetWanted().GetKind() == unring && s.c.Wanted.AgentId == s.cmd.Agent
+	others := s.c.Reservation != nil && holder(s.c) != s.cmd.Agent
+	if s.barred = s.cmd.Agent == "" || undoing || others; !s.barred {
+		s.reserve()
+		connect(s)
+	}
+}
+
+// find is connectAnyway where an inventory says so.
+func find(s *step) {
+	connectAnyway(s)
+	s.barred, s.words = false, s.cmd.Reason
 }
 
 func decline(s *step) {
@@ -240,6 +268,16 @@ func overflow(s *step) {
 func lose(s *step) {
 	s.finish(lost, routingv1.ContactEvent_KIND_LOST, routingv1.EndedBy_ENDED_BY_DEADLINE)
 	s.want(release)
+}
+
+// reap ends a contact whose switch does not carry the call any more. Nothing is wanted of a switch that has nothing.
+func reap(s *step) {
+	if seen := s.cmd.Seen; seen != nil && !same(seen, s.at.Revision) {
+		return
+	}
+	s.finish(lost, routingv1.ContactEvent_KIND_LOST, routingv1.EndedBy_ENDED_BY_SWITCH)
+	s.c.Wanted = nil
+	s.words = s.cmd.Reason
 }
 
 func forget(s *step) { s.forget = true }

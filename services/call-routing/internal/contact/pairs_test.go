@@ -29,12 +29,12 @@ var paths = []struct {
 
 // each command once, and again where who or why makes a difference.
 var commands = []string{
-	"call offered #9", "call ringing #9", "call answered #9", "call held #9", "call resumed #9",
+	"call offered #9", "call offered #9 agent=anna", "call ringing #9", "call answered #9", "call answered #9 agent=anna", "call answered #9 agent=bert", "call held #9", "call resumed #9",
 	"call ended #9", "call ended #9 by=switch", "call failed #9", "call failed #9 by=switch",
 	"offer bert", "withdraw anna", "withdraw bert", "reclaim anna", "reclaim bert",
 	"anna accept", "anna decline", "anna hold", "anna resume", "anna end", "anna complete",
 	"bert accept", "bert complete",
-	"close for a reason", "expire", "expire in time",
+	"close for a reason", "lose it", "find anna", "find bert", "expire", "expire in time",
 }
 
 // TestEveryPair writes down what every command does in every state; a change of the table of moves shows as a diff of

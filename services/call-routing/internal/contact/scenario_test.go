@@ -136,7 +136,7 @@ func command(words []string) (Command, error) {
 	case "call":
 		s, err := signal(words[1], words[2:])
 		return Of(s), err
-	case "offer", "withdraw", "reclaim":
+	case "offer", "withdraw", "reclaim", "find":
 		cmd := Command{Verb: verbOf(words[0]), Agent: words[1]}
 		if cmd.Verb == Offer {
 			cmd.Decision = &routingv1.Decision{Chosen: words[1], Why: "LONGEST_IDLE"}
@@ -144,6 +144,8 @@ func command(words []string) (Command, error) {
 		return cmd, nil
 	case "close":
 		return Command{Verb: Close, Reason: strings.Join(words[1:], " ")}, nil
+	case "lose":
+		return Command{Verb: Lose, Reason: strings.Join(words[1:], " ")}, nil
 	case "expire":
 		return Command{Verb: Expire}, nil
 	}
@@ -185,6 +187,8 @@ func signal(kind string, words []string) (*routingv1.Signal, error) {
 			s.Id = value
 		case key == "leg":
 			s.LegId = value
+		case key == "agent":
+			s.AgentId = value
 		case key == "by":
 			s.Ended = &routingv1.CallEnded{By: routingv1.EndedBy(routingv1.EndedBy_value["ENDED_BY_"+strings.ToUpper(value)])}
 		case key == "queue":

@@ -23,6 +23,7 @@ type step struct {
 	words   string
 	forget  bool
 	refused error
+	barred  bool // not possible after all, as if it stood in no row
 }
 
 func (s *step) move() (*Change, error) {
@@ -32,6 +33,9 @@ func (s *step) move() (*Change, error) {
 	}
 	s.c = copyOf(s.before)
 	do(s)
+	if s.barred {
+		return nil, s.at.impossible(s.before, s.cmd)
+	}
 	return s.change()
 }
 
@@ -46,6 +50,7 @@ func (s *step) change() (*Change, error) {
 	}
 	if s.cmd.Signal != nil {
 		remember(s.c, s.cmd.Signal)
+		s.c.HeardAt = stamp(s.now)
 		s.words = s.cmd.Signal.GetEnded().GetCause()
 	}
 	return &Change{Before: s.before, After: s.c, Revision: s.at.Next, Kind: s.kind, Note: s.words}, nil
@@ -111,6 +116,16 @@ func (s *step) finish(state State, kind Kind, by routingv1.EndedBy) {
 		s.c.Wanted = nil
 	}
 	s.c.Reservation = nil
+}
+
+// reserve ties the contact to the agent who has it at the switch already.
+func (s *step) reserve() {
+	if s.c.Reservation == nil {
+		s.c.Reservation = &routingv1.Reservation{AgentId: s.cmd.Agent, Workload: s.cmd.Workload, OfferedAt: stamp(s.now)}
+	}
+	if s.c.Reservation.AcceptedAt == nil {
+		s.c.Reservation.AcceptedAt = stamp(s.now)
+	}
 }
 
 // want makes a wish to the switch. The wish carries the revision that makes it.

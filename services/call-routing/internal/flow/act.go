@@ -76,17 +76,23 @@ func (f *Flow) reclaim(ctx context.Context, tenant, id, agent string) {
 
 // inLane carries out a command that nobody waits for. If it fails it is lost: the deadline that asked for it comes up
 // again, and so does the agent at the next look.
-func (f *Flow) inLane(ctx context.Context, tenant, id string, cmd contact.Command) {
+func (f *Flow) inLane(ctx context.Context, tenant, id string, commands ...contact.Command) {
 	f.lanes.Go(contactLane(tenant, id), func() time.Duration {
-		_, d, err := f.command(ctx, tenant, id, operation(cmd.Verb.String()), cmd)
-		f.metrics.command(cmd.Verb, d, err)
-		if err != nil {
-			f.failed(tenant, cmd.Verb.String(), id, err)
-			return 0
+		var last *decision
+		for _, cmd := range commands {
+			_, d, err := f.command(ctx, tenant, id, operation(cmd.Verb.String()), cmd)
+			f.metrics.command(cmd.Verb, d, err)
+			if err != nil {
+				f.failed(tenant, cmd.Verb.String(), id, err)
+				break
+			}
+			f.follow(ctx, tenant, d)
+			if d.change != nil {
+				last = d
+			}
 		}
-		f.follow(ctx, tenant, d)
-		if d.waits() {
-			f.seek(ctx, tenant, d.change.After.QueueId, id, time.Time{})
+		if last != nil && last.waits() {
+			f.seek(ctx, tenant, last.change.After.QueueId, id, time.Time{})
 		}
 		return 0
 	})

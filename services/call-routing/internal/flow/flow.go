@@ -142,6 +142,9 @@ func decide(ctx context.Context, tx *commit.Tx, d *decision, id string, cmd cont
 	if d.contact, err = state.ReadContact(r); err != nil {
 		return err
 	}
+	if w.record != nil {
+		cmd.Workload = state.Revision(tx.Next(w.record))
+	}
 	at := atOf(tx, r, id)
 	if queue != nil {
 		if at.Queue, err = state.ReadQueue(queue); err != nil {

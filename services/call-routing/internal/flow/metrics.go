@@ -23,6 +23,8 @@ type metrics struct {
 	signalToOffer prometheus.Histogram
 	matchTries    prometheus.Histogram
 	resent        prometheus.Counter
+	inventories   *prometheus.CounterVec
+	callsFound    *prometheus.CounterVec
 	failures      *prometheus.CounterVec
 }
 
@@ -63,6 +65,14 @@ func newMetrics(registry prometheus.Registerer) *metrics {
 			Name: "busyhour_routing_wishes_resent_total",
 			Help: "Wishes told to a switch again because it had not taken them.",
 		})),
+		inventories: telemetry.Register(registry, prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "busyhour_routing_inventories_total",
+			Help: "Inventories of switches by outcome: clean, missing, alarm, failed.",
+		}, []string{"outcome"})),
+		callsFound: telemetry.Register(registry, prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "busyhour_routing_calls_found_total",
+			Help: "Calls in inventories that are unknown here, and asked for again, or with another agent than here.",
+		}, []string{"how"})),
 		failures: telemetry.Register(registry, prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "busyhour_routing_failures_total",
 			Help: "Work that nobody waits for and that failed; deadlines and sweeps do it again.",

@@ -49,6 +49,16 @@ func (f *Flow) Wishes(ctx context.Context, tenant, switchID string) (epoch uint3
 
 // readContacts reads the contacts that members name. Those that are gone by now are left out.
 func readContacts(ctx context.Context, tx *commit.Tx, members []commit.Member) ([]*routingv1.Contact, error) {
+	standing, err := readStanding(ctx, tx, members)
+	contacts := make([]*routingv1.Contact, 0, len(standing))
+	for _, s := range standing {
+		contacts = append(contacts, s.Contact)
+	}
+	return contacts, err
+}
+
+// readStanding is readContacts, with the revisions.
+func readStanding(ctx context.Context, tx *commit.Tx, members []commit.Member) ([]Standing, error) {
 	if len(members) == 0 {
 		return nil, nil
 	}
@@ -59,17 +69,17 @@ func readContacts(ctx context.Context, tx *commit.Tx, members []commit.Member) (
 	if err := tx.Fetch(ctx); err != nil {
 		return nil, err
 	}
-	contacts := make([]*routingv1.Contact, 0, len(records))
+	list := make([]Standing, 0, len(records))
 	for _, r := range records {
 		c, err := state.ReadContact(r)
 		if err != nil {
 			return nil, err
 		}
 		if c != nil {
-			contacts = append(contacts, c)
+			list = append(list, Standing{c, state.Revision(r.Revision)})
 		}
 	}
-	return contacts, nil
+	return list, nil
 }
 
 // WishesTaken ends the resending of wishes that the switch says it has taken. A wish of another revision goes on.

@@ -16,6 +16,7 @@ func Workload(agent string) string     { return "workload:" + agent } // routing
 func PresenceOf(agent string) string   { return "presence:" + agent } // agent-presence's presencev1.Presence
 func AgentEntry(agent string) string   { return "agent:" + agent }    // provisioning's provisioningv1.DirectoryEntry
 func QueueEntry(queue string) string   { return "queue:" + queue }    // provisioning's provisioningv1.DirectoryEntry
+func Boot(id string) string            { return "boot:" + id }        // routingv1.Switch
 func ContactID(record string) string   { return record[len("contact:"):] }
 func IsContact(record string) bool     { return len(record) > 8 && record[:8] == "contact:" }
 func WorkloadAgent(name string) string { return name[len("workload:"):] }
@@ -24,6 +25,8 @@ func WorkloadAgent(name string) string { return name[len("workload:"):] }
 const (
 	Live     = "live"     // contact → created at, ms: contacts that have not ended
 	Wishes   = "wanted"   // contact → when its wish is told to the switch again, ms
+	Switches = "switches" // switch → its latest inventory, ms
+	Alarms   = "alarms"   // switch → since when nothing of it is closed although contacts are missing, ms
 	Doubtful = "doubtful" // agent → cards: who holds more than one contact of a channel since a recovery
 
 	Available = "available" // agent-presence's: agent → available and connected since, ms
@@ -34,6 +37,7 @@ func Waiting(queue string) string { return "waiting:" + queue } // contact → m
 func Ready(queue string) string   { return "ready:" + queue }   // agent → idle since, ms
 func InHand(queue string) string  { return "inhand:" + queue }  // contact → offered at, ms
 func Switch(id string) string     { return "switch:" + id }     // contact → created at, ms: live, or with a wish open
+func Missing(id string) string    { return "missing:" + id }    // contact → since when the switch's inventories lack it, ms
 
 // Counters, in one hash; they begin with the epoch.
 func CalledTotal(queue string) string    { return "offered:" + queue }

@@ -74,9 +74,10 @@ func moveWish(tx *commit.Tx, before, after *routingv1.Contact) {
 
 func count(tx *commit.Tx, c *contact.Change) {
 	queue := c.After.QueueId
-	switch c.Kind {
-	case routingv1.ContactEvent_KIND_QUEUED:
+	if c.Before == nil {
 		tx.Increment(CalledTotal(queue), 1)
+	}
+	switch c.Kind {
 	case routingv1.ContactEvent_KIND_ABANDONED:
 		tx.Increment(AbandonedTotal(queue), 1)
 	case routingv1.ContactEvent_KIND_CONNECTED:

@@ -2,6 +2,7 @@ package sweep
 
 import (
 	"context"
+	"strings"
 
 	"github.com/busyhour/busyhour/services/call-routing/internal/state"
 )
@@ -19,6 +20,8 @@ func (s *Sweep) deadlines(ctx context.Context, tenant string) error {
 			oldest = max(oldest, d.Late.Seconds())
 			if state.IsContact(d.Name) {
 				s.flow.Expire(ctx, tenant, state.ContactID(d.Name))
+			} else if id, is := strings.CutPrefix(d.Name, state.Boot("")); is {
+				s.flow.ForgetSwitch(ctx, tenant, id)
 			}
 		}
 		if len(due) < deadlinesLimit {

@@ -20,6 +20,9 @@ func (s *Sweep) queues(ctx context.Context, tenant string) error {
 	if err != nil {
 		return err
 	}
+	if err := s.countAlarms(ctx, tenant); err != nil {
+		return err
+	}
 	short := false
 	for _, r := range rows {
 		s.waiting.WithLabelValues(tenant, r.id).Set(float64(*r.count))
@@ -43,6 +46,18 @@ func (s *Sweep) queues(ctx context.Context, tenant string) error {
 		}
 	}
 	return nil
+}
+
+func (s *Sweep) countAlarms(ctx context.Context, tenant string) error {
+	_, err := s.store.Read(ctx, tenant, func(ctx context.Context, tx *commit.Tx) error {
+		n := tx.Count(state.Alarms)
+		if err := tx.Fetch(ctx); err != nil {
+			return err
+		}
+		s.alarms.WithLabelValues(tenant).Set(float64(*n))
+		return nil
+	})
+	return err
 }
 
 type row struct {

@@ -36,6 +36,7 @@ type Sweep struct {
 	overdue *prometheus.GaugeVec
 	waiting *prometheus.GaugeVec
 	mended  prometheus.Counter
+	alarms  *prometheus.GaugeVec
 
 	hurry map[string]chan struct{} // by tenant: the ready indexes are to be looked through now; never changed after New
 }
@@ -52,6 +53,10 @@ func New(store *commit.Store, f *flow.Flow, log *zap.Logger, registry prometheus
 			Name: "busyhour_routing_waiting",
 			Help: "Contacts waiting, by queue.",
 		}, []string{"tenant", "queue"})),
+		alarms: telemetry.Register(registry, prometheus.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "busyhour_routing_switch_alarms",
+			Help: "Switches that lack calls without anything being closed: a person is to look at them.",
+		}, []string{"tenant"})),
 		mended: telemetry.Register(registry, prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "busyhour_routing_ready_mended_total",
 			Help: "Agents who stood in a ready index and should not have, or the other way round.",

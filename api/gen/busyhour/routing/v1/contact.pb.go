@@ -46,7 +46,7 @@ const (
 	ContactState_CONTACT_STATE_OVERFLOWED ContactState = 9
 	// Final: the switch could not connect it, or said that it failed.
 	ContactState_CONTACT_STATE_FAILED ContactState = 10
-	// Final: nobody heard of it for longer than its state allows.
+	// Final: nobody heard of it for longer than its state allows, or its switch does not carry the call any more.
 	ContactState_CONTACT_STATE_LOST ContactState = 11
 )
 
@@ -424,7 +424,9 @@ type Contact struct {
 	// Why the latest offer went where it went.
 	Decision *Decision `protobuf:"bytes,26,opt,name=decision,proto3" json:"decision,omitempty"`
 	// The queue's rules as they stood when the contact was queued; a later change of the queue does not move it.
-	Terms         *Terms `protobuf:"bytes,27,opt,name=terms,proto3" json:"terms,omitempty"`
+	Terms *Terms `protobuf:"bytes,27,opt,name=terms,proto3" json:"terms,omitempty"`
+	// When a signal of it was last applied, by the clock of Redis: the reaper judges only what a switch knew when it was asked.
+	HeardAt       *timestamppb.Timestamp `protobuf:"bytes,28,opt,name=heard_at,json=heardAt,proto3" json:"heard_at,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -644,6 +646,13 @@ func (x *Contact) GetDecision() *Decision {
 func (x *Contact) GetTerms() *Terms {
 	if x != nil {
 		return x.Terms
+	}
+	return nil
+}
+
+func (x *Contact) GetHeardAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.HeardAt
 	}
 	return nil
 }
@@ -1286,7 +1295,7 @@ type ContactEvent struct {
 	At       *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=at,proto3" json:"at,omitempty"`
 	// The record after the event.
 	Contact *Contact `protobuf:"bytes,4,opt,name=contact,proto3" json:"contact,omitempty"`
-	// In words, where there are any: the switch's cause, or why a supervisor closed the contact.
+	// In words, where there are any: the switch's cause, why a supervisor closed the contact, or why it counts as lost.
 	Note          string `protobuf:"bytes,5,opt,name=note,proto3" json:"note,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1503,7 +1512,7 @@ var File_busyhour_routing_v1_contact_proto protoreflect.FileDescriptor
 
 const file_busyhour_routing_v1_contact_proto_rawDesc = "" +
 	"\n" +
-	"!busyhour/routing/v1/contact.proto\x12\x13busyhour.routing.v1\x1a\x1fbusyhour/common/v1/common.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x8e\n" +
+	"!busyhour/routing/v1/contact.proto\x12\x13busyhour.routing.v1\x1a\x1fbusyhour/common/v1/common.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xc5\n" +
 	"\n" +
 	"\aContact\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x16\n" +
@@ -1537,7 +1546,8 @@ const file_busyhour_routing_v1_contact_proto_rawDesc = "" +
 	"attributes\x12\x16\n" +
 	"\x06offers\x18\x19 \x01(\rR\x06offers\x129\n" +
 	"\bdecision\x18\x1a \x01(\v2\x1d.busyhour.routing.v1.DecisionR\bdecision\x120\n" +
-	"\x05terms\x18\x1b \x01(\v2\x1a.busyhour.routing.v1.TermsR\x05terms\x1a=\n" +
+	"\x05terms\x18\x1b \x01(\v2\x1a.busyhour.routing.v1.TermsR\x05terms\x125\n" +
+	"\bheard_at\x18\x1c \x01(\v2\x1a.google.protobuf.TimestampR\aheardAt\x1a=\n" +
 	"\x0fAttributesEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xf6\x01\n" +
@@ -1732,38 +1742,39 @@ var file_busyhour_routing_v1_contact_proto_depIdxs = []int32{
 	16, // 14: busyhour.routing.v1.Contact.attributes:type_name -> busyhour.routing.v1.Contact.AttributesEntry
 	9,  // 15: busyhour.routing.v1.Contact.decision:type_name -> busyhour.routing.v1.Decision
 	6,  // 16: busyhour.routing.v1.Contact.terms:type_name -> busyhour.routing.v1.Terms
-	22, // 17: busyhour.routing.v1.Reservation.workload:type_name -> busyhour.common.v1.Revision
-	20, // 18: busyhour.routing.v1.Reservation.offered_at:type_name -> google.protobuf.Timestamp
-	20, // 19: busyhour.routing.v1.Reservation.accepted_at:type_name -> google.protobuf.Timestamp
-	2,  // 20: busyhour.routing.v1.Pass.kind:type_name -> busyhour.routing.v1.Pass.Kind
-	20, // 21: busyhour.routing.v1.Pass.at:type_name -> google.protobuf.Timestamp
-	17, // 22: busyhour.routing.v1.Decision.passed_over:type_name -> busyhour.routing.v1.Decision.PassedOver
-	3,  // 23: busyhour.routing.v1.Wanted.kind:type_name -> busyhour.routing.v1.Wanted.Kind
-	22, // 24: busyhour.routing.v1.Wanted.revision:type_name -> busyhour.common.v1.Revision
-	0,  // 25: busyhour.routing.v1.Card.state:type_name -> busyhour.routing.v1.ContactState
-	20, // 26: busyhour.routing.v1.Card.since:type_name -> google.protobuf.Timestamp
-	20, // 27: busyhour.routing.v1.Card.deadline:type_name -> google.protobuf.Timestamp
-	19, // 28: busyhour.routing.v1.Card.channel:type_name -> busyhour.common.v1.Channel
-	20, // 29: busyhour.routing.v1.Card.queued_at:type_name -> google.protobuf.Timestamp
-	18, // 30: busyhour.routing.v1.Card.attributes:type_name -> busyhour.routing.v1.Card.AttributesEntry
-	22, // 31: busyhour.routing.v1.Card.revision:type_name -> busyhour.common.v1.Revision
-	20, // 32: busyhour.routing.v1.Card.connected_at:type_name -> google.protobuf.Timestamp
-	12, // 33: busyhour.routing.v1.Workload.cards:type_name -> busyhour.routing.v1.Card
-	20, // 34: busyhour.routing.v1.Workload.idle_since:type_name -> google.protobuf.Timestamp
-	20, // 35: busyhour.routing.v1.Workload.at:type_name -> google.protobuf.Timestamp
-	4,  // 36: busyhour.routing.v1.ContactEvent.kind:type_name -> busyhour.routing.v1.ContactEvent.Kind
-	22, // 37: busyhour.routing.v1.ContactEvent.revision:type_name -> busyhour.common.v1.Revision
-	20, // 38: busyhour.routing.v1.ContactEvent.at:type_name -> google.protobuf.Timestamp
-	5,  // 39: busyhour.routing.v1.ContactEvent.contact:type_name -> busyhour.routing.v1.Contact
-	22, // 40: busyhour.routing.v1.WorkloadPush.revision:type_name -> busyhour.common.v1.Revision
-	22, // 41: busyhour.routing.v1.WorkloadPush.previous:type_name -> busyhour.common.v1.Revision
-	13, // 42: busyhour.routing.v1.WorkloadPush.workload:type_name -> busyhour.routing.v1.Workload
-	20, // 43: busyhour.routing.v1.WorkloadPush.at:type_name -> google.protobuf.Timestamp
-	44, // [44:44] is the sub-list for method output_type
-	44, // [44:44] is the sub-list for method input_type
-	44, // [44:44] is the sub-list for extension type_name
-	44, // [44:44] is the sub-list for extension extendee
-	0,  // [0:44] is the sub-list for field type_name
+	20, // 17: busyhour.routing.v1.Contact.heard_at:type_name -> google.protobuf.Timestamp
+	22, // 18: busyhour.routing.v1.Reservation.workload:type_name -> busyhour.common.v1.Revision
+	20, // 19: busyhour.routing.v1.Reservation.offered_at:type_name -> google.protobuf.Timestamp
+	20, // 20: busyhour.routing.v1.Reservation.accepted_at:type_name -> google.protobuf.Timestamp
+	2,  // 21: busyhour.routing.v1.Pass.kind:type_name -> busyhour.routing.v1.Pass.Kind
+	20, // 22: busyhour.routing.v1.Pass.at:type_name -> google.protobuf.Timestamp
+	17, // 23: busyhour.routing.v1.Decision.passed_over:type_name -> busyhour.routing.v1.Decision.PassedOver
+	3,  // 24: busyhour.routing.v1.Wanted.kind:type_name -> busyhour.routing.v1.Wanted.Kind
+	22, // 25: busyhour.routing.v1.Wanted.revision:type_name -> busyhour.common.v1.Revision
+	0,  // 26: busyhour.routing.v1.Card.state:type_name -> busyhour.routing.v1.ContactState
+	20, // 27: busyhour.routing.v1.Card.since:type_name -> google.protobuf.Timestamp
+	20, // 28: busyhour.routing.v1.Card.deadline:type_name -> google.protobuf.Timestamp
+	19, // 29: busyhour.routing.v1.Card.channel:type_name -> busyhour.common.v1.Channel
+	20, // 30: busyhour.routing.v1.Card.queued_at:type_name -> google.protobuf.Timestamp
+	18, // 31: busyhour.routing.v1.Card.attributes:type_name -> busyhour.routing.v1.Card.AttributesEntry
+	22, // 32: busyhour.routing.v1.Card.revision:type_name -> busyhour.common.v1.Revision
+	20, // 33: busyhour.routing.v1.Card.connected_at:type_name -> google.protobuf.Timestamp
+	12, // 34: busyhour.routing.v1.Workload.cards:type_name -> busyhour.routing.v1.Card
+	20, // 35: busyhour.routing.v1.Workload.idle_since:type_name -> google.protobuf.Timestamp
+	20, // 36: busyhour.routing.v1.Workload.at:type_name -> google.protobuf.Timestamp
+	4,  // 37: busyhour.routing.v1.ContactEvent.kind:type_name -> busyhour.routing.v1.ContactEvent.Kind
+	22, // 38: busyhour.routing.v1.ContactEvent.revision:type_name -> busyhour.common.v1.Revision
+	20, // 39: busyhour.routing.v1.ContactEvent.at:type_name -> google.protobuf.Timestamp
+	5,  // 40: busyhour.routing.v1.ContactEvent.contact:type_name -> busyhour.routing.v1.Contact
+	22, // 41: busyhour.routing.v1.WorkloadPush.revision:type_name -> busyhour.common.v1.Revision
+	22, // 42: busyhour.routing.v1.WorkloadPush.previous:type_name -> busyhour.common.v1.Revision
+	13, // 43: busyhour.routing.v1.WorkloadPush.workload:type_name -> busyhour.routing.v1.Workload
+	20, // 44: busyhour.routing.v1.WorkloadPush.at:type_name -> google.protobuf.Timestamp
+	45, // [45:45] is the sub-list for method output_type
+	45, // [45:45] is the sub-list for method input_type
+	45, // [45:45] is the sub-list for extension type_name
+	45, // [45:45] is the sub-list for extension extendee
+	0,  // [0:45] is the sub-list for field type_name
 }
 
 func init() { file_busyhour_routing_v1_contact_proto_init() }

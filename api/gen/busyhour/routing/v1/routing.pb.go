@@ -89,6 +89,60 @@ func (ActRequest_Action) EnumDescriptor() ([]byte, []int) {
 	return file_busyhour_routing_v1_routing_proto_rawDescGZIP(), []int{0, 0}
 }
 
+type CloseContactResponse_Outcome int32
+
+const (
+	CloseContactResponse_OUTCOME_UNSPECIFIED CloseContactResponse_Outcome = 0
+	CloseContactResponse_OUTCOME_CLOSED      CloseContactResponse_Outcome = 1
+	// It had ended before.
+	CloseContactResponse_OUTCOME_ENDED_BEFORE CloseContactResponse_Outcome = 2
+	// There is no such contact. The agent's screens were told anew what the agent holds, and drop what is not in it.
+	CloseContactResponse_OUTCOME_CARD_DROPPED CloseContactResponse_Outcome = 3
+)
+
+// Enum value maps for CloseContactResponse_Outcome.
+var (
+	CloseContactResponse_Outcome_name = map[int32]string{
+		0: "OUTCOME_UNSPECIFIED",
+		1: "OUTCOME_CLOSED",
+		2: "OUTCOME_ENDED_BEFORE",
+		3: "OUTCOME_CARD_DROPPED",
+	}
+	CloseContactResponse_Outcome_value = map[string]int32{
+		"OUTCOME_UNSPECIFIED":  0,
+		"OUTCOME_CLOSED":       1,
+		"OUTCOME_ENDED_BEFORE": 2,
+		"OUTCOME_CARD_DROPPED": 3,
+	}
+)
+
+func (x CloseContactResponse_Outcome) Enum() *CloseContactResponse_Outcome {
+	p := new(CloseContactResponse_Outcome)
+	*p = x
+	return p
+}
+
+func (x CloseContactResponse_Outcome) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (CloseContactResponse_Outcome) Descriptor() protoreflect.EnumDescriptor {
+	return file_busyhour_routing_v1_routing_proto_enumTypes[1].Descriptor()
+}
+
+func (CloseContactResponse_Outcome) Type() protoreflect.EnumType {
+	return &file_busyhour_routing_v1_routing_proto_enumTypes[1]
+}
+
+func (x CloseContactResponse_Outcome) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use CloseContactResponse_Outcome.Descriptor instead.
+func (CloseContactResponse_Outcome) EnumDescriptor() ([]byte, []int) {
+	return file_busyhour_routing_v1_routing_proto_rawDescGZIP(), []int{14, 0}
+}
+
 type ActRequest struct {
 	state     protoimpl.MessageState `protogen:"open.v1"`
 	Tenant    string                 `protobuf:"bytes,1,opt,name=tenant,proto3" json:"tenant,omitempty"`
@@ -931,7 +985,9 @@ type CloseContactRequest struct {
 	Tenant    string                 `protobuf:"bytes,1,opt,name=tenant,proto3" json:"tenant,omitempty"`
 	ContactId string                 `protobuf:"bytes,2,opt,name=contact_id,json=contactId,proto3" json:"contact_id,omitempty"`
 	// Who closed it and why; goes into the event.
-	Reason        string `protobuf:"bytes,3,opt,name=reason,proto3" json:"reason,omitempty"`
+	Reason string `protobuf:"bytes,3,opt,name=reason,proto3" json:"reason,omitempty"`
+	// The agent on whose screen the card is shown. Needed only where the contact itself is nowhere any more.
+	AgentId       string `protobuf:"bytes,4,opt,name=agent_id,json=agentId,proto3" json:"agent_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -987,10 +1043,19 @@ func (x *CloseContactRequest) GetReason() string {
 	return ""
 }
 
+func (x *CloseContactRequest) GetAgentId() string {
+	if x != nil {
+		return x.AgentId
+	}
+	return ""
+}
+
 type CloseContactResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Contact       *Contact               `protobuf:"bytes,1,opt,name=contact,proto3" json:"contact,omitempty"`
-	Revision      *v1.Revision           `protobuf:"bytes,2,opt,name=revision,proto3" json:"revision,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Absent: there is no such contact, and so nothing to close.
+	Contact       *Contact                     `protobuf:"bytes,1,opt,name=contact,proto3" json:"contact,omitempty"`
+	Revision      *v1.Revision                 `protobuf:"bytes,2,opt,name=revision,proto3" json:"revision,omitempty"`
+	Outcome       CloseContactResponse_Outcome `protobuf:"varint,3,opt,name=outcome,proto3,enum=busyhour.routing.v1.CloseContactResponse_Outcome" json:"outcome,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1039,11 +1104,230 @@ func (x *CloseContactResponse) GetRevision() *v1.Revision {
 	return nil
 }
 
+func (x *CloseContactResponse) GetOutcome() CloseContactResponse_Outcome {
+	if x != nil {
+		return x.Outcome
+	}
+	return CloseContactResponse_OUTCOME_UNSPECIFIED
+}
+
+type ListSwitchesRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Tenant        string                 `protobuf:"bytes,1,opt,name=tenant,proto3" json:"tenant,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListSwitchesRequest) Reset() {
+	*x = ListSwitchesRequest{}
+	mi := &file_busyhour_routing_v1_routing_proto_msgTypes[15]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListSwitchesRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListSwitchesRequest) ProtoMessage() {}
+
+func (x *ListSwitchesRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_busyhour_routing_v1_routing_proto_msgTypes[15]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListSwitchesRequest.ProtoReflect.Descriptor instead.
+func (*ListSwitchesRequest) Descriptor() ([]byte, []int) {
+	return file_busyhour_routing_v1_routing_proto_rawDescGZIP(), []int{15}
+}
+
+func (x *ListSwitchesRequest) GetTenant() string {
+	if x != nil {
+		return x.Tenant
+	}
+	return ""
+}
+
+type ListSwitchesResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Those with an alarm first, then by id; at most 500.
+	Switches []*Switch `protobuf:"bytes,1,rep,name=switches,proto3" json:"switches,omitempty"`
+	// False while the tenant's state is being rebuilt.
+	Verified      bool `protobuf:"varint,2,opt,name=verified,proto3" json:"verified,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListSwitchesResponse) Reset() {
+	*x = ListSwitchesResponse{}
+	mi := &file_busyhour_routing_v1_routing_proto_msgTypes[16]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListSwitchesResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListSwitchesResponse) ProtoMessage() {}
+
+func (x *ListSwitchesResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_busyhour_routing_v1_routing_proto_msgTypes[16]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListSwitchesResponse.ProtoReflect.Descriptor instead.
+func (*ListSwitchesResponse) Descriptor() ([]byte, []int) {
+	return file_busyhour_routing_v1_routing_proto_rawDescGZIP(), []int{16}
+}
+
+func (x *ListSwitchesResponse) GetSwitches() []*Switch {
+	if x != nil {
+		return x.Switches
+	}
+	return nil
+}
+
+func (x *ListSwitchesResponse) GetVerified() bool {
+	if x != nil {
+		return x.Verified
+	}
+	return false
+}
+
+type ReapSwitchRequest struct {
+	state    protoimpl.MessageState `protogen:"open.v1"`
+	Tenant   string                 `protobuf:"bytes,1,opt,name=tenant,proto3" json:"tenant,omitempty"`
+	SwitchId string                 `protobuf:"bytes,2,opt,name=switch_id,json=switchId,proto3" json:"switch_id,omitempty"`
+	// Who accepts it and why; goes into the events.
+	Reason        string `protobuf:"bytes,3,opt,name=reason,proto3" json:"reason,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ReapSwitchRequest) Reset() {
+	*x = ReapSwitchRequest{}
+	mi := &file_busyhour_routing_v1_routing_proto_msgTypes[17]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ReapSwitchRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ReapSwitchRequest) ProtoMessage() {}
+
+func (x *ReapSwitchRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_busyhour_routing_v1_routing_proto_msgTypes[17]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ReapSwitchRequest.ProtoReflect.Descriptor instead.
+func (*ReapSwitchRequest) Descriptor() ([]byte, []int) {
+	return file_busyhour_routing_v1_routing_proto_rawDescGZIP(), []int{17}
+}
+
+func (x *ReapSwitchRequest) GetTenant() string {
+	if x != nil {
+		return x.Tenant
+	}
+	return ""
+}
+
+func (x *ReapSwitchRequest) GetSwitchId() string {
+	if x != nil {
+		return x.SwitchId
+	}
+	return ""
+}
+
+func (x *ReapSwitchRequest) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+type ReapSwitchResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Contacts that are lost by this call.
+	ContactIds    []string `protobuf:"bytes,1,rep,name=contact_ids,json=contactIds,proto3" json:"contact_ids,omitempty"`
+	Switch        *Switch  `protobuf:"bytes,2,opt,name=switch,proto3" json:"switch,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ReapSwitchResponse) Reset() {
+	*x = ReapSwitchResponse{}
+	mi := &file_busyhour_routing_v1_routing_proto_msgTypes[18]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ReapSwitchResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ReapSwitchResponse) ProtoMessage() {}
+
+func (x *ReapSwitchResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_busyhour_routing_v1_routing_proto_msgTypes[18]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ReapSwitchResponse.ProtoReflect.Descriptor instead.
+func (*ReapSwitchResponse) Descriptor() ([]byte, []int) {
+	return file_busyhour_routing_v1_routing_proto_rawDescGZIP(), []int{18}
+}
+
+func (x *ReapSwitchResponse) GetContactIds() []string {
+	if x != nil {
+		return x.ContactIds
+	}
+	return nil
+}
+
+func (x *ReapSwitchResponse) GetSwitch() *Switch {
+	if x != nil {
+		return x.Switch
+	}
+	return nil
+}
+
 var File_busyhour_routing_v1_routing_proto protoreflect.FileDescriptor
 
 const file_busyhour_routing_v1_routing_proto_rawDesc = "" +
 	"\n" +
-	"!busyhour/routing/v1/routing.proto\x12\x13busyhour.routing.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fbusyhour/common/v1/common.proto\x1a!busyhour/routing/v1/contact.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x9f\x03\n" +
+	"!busyhour/routing/v1/routing.proto\x12\x13busyhour.routing.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fbusyhour/common/v1/common.proto\x1a!busyhour/routing/v1/contact.proto\x1a#busyhour/routing/v1/signaling.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x9f\x03\n" +
 	"\n" +
 	"ActRequest\x128\n" +
 	"\x06tenant\x18\x01 \x01(\tB \xbaH\x1dr\x1b2\x19^[a-z0-9][a-z0-9-]{0,62}$R\x06tenant\x12%\n" +
@@ -1120,17 +1404,38 @@ const file_busyhour_routing_v1_routing_proto_rawDesc = "" +
 	"\x0eanswered_total\x18\b \x01(\x04R\ransweredTotal\x12'\n" +
 	"\x0fabandoned_total\x18\t \x01(\x04R\x0eabandonedTotal\x127\n" +
 	"\x18answered_in_target_total\x18\n" +
-	" \x01(\x04R\x15answeredInTargetTotal\"\x9e\x01\n" +
+	" \x01(\x04R\x15answeredInTargetTotal\"\xc3\x01\n" +
 	"\x13CloseContactRequest\x128\n" +
 	"\x06tenant\x18\x01 \x01(\tB \xbaH\x1dr\x1b2\x19^[a-z0-9][a-z0-9-]{0,62}$R\x06tenant\x12)\n" +
 	"\n" +
 	"contact_id\x18\x02 \x01(\tB\n" +
 	"\xbaH\ar\x05\x10\x01\x18\x80\x01R\tcontactId\x12\"\n" +
 	"\x06reason\x18\x03 \x01(\tB\n" +
-	"\xbaH\ar\x05\x10\x01\x18\x80\x02R\x06reason\"\x88\x01\n" +
+	"\xbaH\ar\x05\x10\x01\x18\x80\x02R\x06reason\x12#\n" +
+	"\bagent_id\x18\x04 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\aagentId\"\xc1\x02\n" +
 	"\x14CloseContactResponse\x126\n" +
 	"\acontact\x18\x01 \x01(\v2\x1c.busyhour.routing.v1.ContactR\acontact\x128\n" +
-	"\brevision\x18\x02 \x01(\v2\x1c.busyhour.common.v1.RevisionR\brevision2\xc9\x05\n" +
+	"\brevision\x18\x02 \x01(\v2\x1c.busyhour.common.v1.RevisionR\brevision\x12K\n" +
+	"\aoutcome\x18\x03 \x01(\x0e21.busyhour.routing.v1.CloseContactResponse.OutcomeR\aoutcome\"j\n" +
+	"\aOutcome\x12\x17\n" +
+	"\x13OUTCOME_UNSPECIFIED\x10\x00\x12\x12\n" +
+	"\x0eOUTCOME_CLOSED\x10\x01\x12\x18\n" +
+	"\x14OUTCOME_ENDED_BEFORE\x10\x02\x12\x18\n" +
+	"\x14OUTCOME_CARD_DROPPED\x10\x03\"O\n" +
+	"\x13ListSwitchesRequest\x128\n" +
+	"\x06tenant\x18\x01 \x01(\tB \xbaH\x1dr\x1b2\x19^[a-z0-9][a-z0-9-]{0,62}$R\x06tenant\"k\n" +
+	"\x14ListSwitchesResponse\x127\n" +
+	"\bswitches\x18\x01 \x03(\v2\x1b.busyhour.routing.v1.SwitchR\bswitches\x12\x1a\n" +
+	"\bverified\x18\x02 \x01(\bR\bverified\"\x99\x01\n" +
+	"\x11ReapSwitchRequest\x128\n" +
+	"\x06tenant\x18\x01 \x01(\tB \xbaH\x1dr\x1b2\x19^[a-z0-9][a-z0-9-]{0,62}$R\x06tenant\x12&\n" +
+	"\tswitch_id\x18\x02 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\bswitchId\x12\"\n" +
+	"\x06reason\x18\x03 \x01(\tB\n" +
+	"\xbaH\ar\x05\x10\x01\x18\x80\x02R\x06reason\"j\n" +
+	"\x12ReapSwitchResponse\x12\x1f\n" +
+	"\vcontact_ids\x18\x01 \x03(\tR\n" +
+	"contactIds\x123\n" +
+	"\x06switch\x18\x02 \x01(\v2\x1b.busyhour.routing.v1.SwitchR\x06switch2\x8d\a\n" +
 	"\x0eRoutingService\x12H\n" +
 	"\x03Act\x12\x1f.busyhour.routing.v1.ActRequest\x1a .busyhour.routing.v1.ActResponse\x12]\n" +
 	"\n" +
@@ -1139,7 +1444,10 @@ const file_busyhour_routing_v1_routing_proto_rawDesc = "" +
 	"\vGetWorkload\x12'.busyhour.routing.v1.GetWorkloadRequest\x1a(.busyhour.routing.v1.GetWorkloadResponse\x12l\n" +
 	"\x0fGetQueueFigures\x12+.busyhour.routing.v1.GetQueueFiguresRequest\x1a,.busyhour.routing.v1.GetQueueFiguresResponse\x12t\n" +
 	"\x11WatchQueueFigures\x12-.busyhour.routing.v1.WatchQueueFiguresRequest\x1a..busyhour.routing.v1.WatchQueueFiguresResponse0\x01\x12c\n" +
-	"\fCloseContact\x12(.busyhour.routing.v1.CloseContactRequest\x1a).busyhour.routing.v1.CloseContactResponseBDZBgithub.com/busyhour/busyhour/api/gen/busyhour/routing/v1;routingv1b\x06proto3"
+	"\fCloseContact\x12(.busyhour.routing.v1.CloseContactRequest\x1a).busyhour.routing.v1.CloseContactResponse\x12c\n" +
+	"\fListSwitches\x12(.busyhour.routing.v1.ListSwitchesRequest\x1a).busyhour.routing.v1.ListSwitchesResponse\x12]\n" +
+	"\n" +
+	"ReapSwitch\x12&.busyhour.routing.v1.ReapSwitchRequest\x1a'.busyhour.routing.v1.ReapSwitchResponseBDZBgithub.com/busyhour/busyhour/api/gen/busyhour/routing/v1;routingv1b\x06proto3"
 
 var (
 	file_busyhour_routing_v1_routing_proto_rawDescOnce sync.Once
@@ -1153,64 +1461,77 @@ func file_busyhour_routing_v1_routing_proto_rawDescGZIP() []byte {
 	return file_busyhour_routing_v1_routing_proto_rawDescData
 }
 
-var file_busyhour_routing_v1_routing_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_busyhour_routing_v1_routing_proto_msgTypes = make([]protoimpl.MessageInfo, 15)
+var file_busyhour_routing_v1_routing_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
+var file_busyhour_routing_v1_routing_proto_msgTypes = make([]protoimpl.MessageInfo, 19)
 var file_busyhour_routing_v1_routing_proto_goTypes = []any{
 	(ActRequest_Action)(0),            // 0: busyhour.routing.v1.ActRequest.Action
-	(*ActRequest)(nil),                // 1: busyhour.routing.v1.ActRequest
-	(*ActResponse)(nil),               // 2: busyhour.routing.v1.ActResponse
-	(*GetContactRequest)(nil),         // 3: busyhour.routing.v1.GetContactRequest
-	(*GetContactResponse)(nil),        // 4: busyhour.routing.v1.GetContactResponse
-	(*ListContactsRequest)(nil),       // 5: busyhour.routing.v1.ListContactsRequest
-	(*ListContactsResponse)(nil),      // 6: busyhour.routing.v1.ListContactsResponse
-	(*GetWorkloadRequest)(nil),        // 7: busyhour.routing.v1.GetWorkloadRequest
-	(*GetWorkloadResponse)(nil),       // 8: busyhour.routing.v1.GetWorkloadResponse
-	(*GetQueueFiguresRequest)(nil),    // 9: busyhour.routing.v1.GetQueueFiguresRequest
-	(*GetQueueFiguresResponse)(nil),   // 10: busyhour.routing.v1.GetQueueFiguresResponse
-	(*WatchQueueFiguresRequest)(nil),  // 11: busyhour.routing.v1.WatchQueueFiguresRequest
-	(*WatchQueueFiguresResponse)(nil), // 12: busyhour.routing.v1.WatchQueueFiguresResponse
-	(*QueueFigures)(nil),              // 13: busyhour.routing.v1.QueueFigures
-	(*CloseContactRequest)(nil),       // 14: busyhour.routing.v1.CloseContactRequest
-	(*CloseContactResponse)(nil),      // 15: busyhour.routing.v1.CloseContactResponse
-	(*Contact)(nil),                   // 16: busyhour.routing.v1.Contact
-	(*v1.Revision)(nil),               // 17: busyhour.common.v1.Revision
-	(*Workload)(nil),                  // 18: busyhour.routing.v1.Workload
-	(*timestamppb.Timestamp)(nil),     // 19: google.protobuf.Timestamp
+	(CloseContactResponse_Outcome)(0), // 1: busyhour.routing.v1.CloseContactResponse.Outcome
+	(*ActRequest)(nil),                // 2: busyhour.routing.v1.ActRequest
+	(*ActResponse)(nil),               // 3: busyhour.routing.v1.ActResponse
+	(*GetContactRequest)(nil),         // 4: busyhour.routing.v1.GetContactRequest
+	(*GetContactResponse)(nil),        // 5: busyhour.routing.v1.GetContactResponse
+	(*ListContactsRequest)(nil),       // 6: busyhour.routing.v1.ListContactsRequest
+	(*ListContactsResponse)(nil),      // 7: busyhour.routing.v1.ListContactsResponse
+	(*GetWorkloadRequest)(nil),        // 8: busyhour.routing.v1.GetWorkloadRequest
+	(*GetWorkloadResponse)(nil),       // 9: busyhour.routing.v1.GetWorkloadResponse
+	(*GetQueueFiguresRequest)(nil),    // 10: busyhour.routing.v1.GetQueueFiguresRequest
+	(*GetQueueFiguresResponse)(nil),   // 11: busyhour.routing.v1.GetQueueFiguresResponse
+	(*WatchQueueFiguresRequest)(nil),  // 12: busyhour.routing.v1.WatchQueueFiguresRequest
+	(*WatchQueueFiguresResponse)(nil), // 13: busyhour.routing.v1.WatchQueueFiguresResponse
+	(*QueueFigures)(nil),              // 14: busyhour.routing.v1.QueueFigures
+	(*CloseContactRequest)(nil),       // 15: busyhour.routing.v1.CloseContactRequest
+	(*CloseContactResponse)(nil),      // 16: busyhour.routing.v1.CloseContactResponse
+	(*ListSwitchesRequest)(nil),       // 17: busyhour.routing.v1.ListSwitchesRequest
+	(*ListSwitchesResponse)(nil),      // 18: busyhour.routing.v1.ListSwitchesResponse
+	(*ReapSwitchRequest)(nil),         // 19: busyhour.routing.v1.ReapSwitchRequest
+	(*ReapSwitchResponse)(nil),        // 20: busyhour.routing.v1.ReapSwitchResponse
+	(*Contact)(nil),                   // 21: busyhour.routing.v1.Contact
+	(*v1.Revision)(nil),               // 22: busyhour.common.v1.Revision
+	(*Workload)(nil),                  // 23: busyhour.routing.v1.Workload
+	(*timestamppb.Timestamp)(nil),     // 24: google.protobuf.Timestamp
+	(*Switch)(nil),                    // 25: busyhour.routing.v1.Switch
 }
 var file_busyhour_routing_v1_routing_proto_depIdxs = []int32{
 	0,  // 0: busyhour.routing.v1.ActRequest.action:type_name -> busyhour.routing.v1.ActRequest.Action
-	16, // 1: busyhour.routing.v1.ActResponse.contact:type_name -> busyhour.routing.v1.Contact
-	17, // 2: busyhour.routing.v1.ActResponse.revision:type_name -> busyhour.common.v1.Revision
-	16, // 3: busyhour.routing.v1.GetContactResponse.contact:type_name -> busyhour.routing.v1.Contact
-	17, // 4: busyhour.routing.v1.GetContactResponse.revision:type_name -> busyhour.common.v1.Revision
-	16, // 5: busyhour.routing.v1.ListContactsResponse.contacts:type_name -> busyhour.routing.v1.Contact
-	18, // 6: busyhour.routing.v1.GetWorkloadResponse.workload:type_name -> busyhour.routing.v1.Workload
-	17, // 7: busyhour.routing.v1.GetWorkloadResponse.revision:type_name -> busyhour.common.v1.Revision
-	13, // 8: busyhour.routing.v1.GetQueueFiguresResponse.queues:type_name -> busyhour.routing.v1.QueueFigures
-	19, // 9: busyhour.routing.v1.GetQueueFiguresResponse.at:type_name -> google.protobuf.Timestamp
-	13, // 10: busyhour.routing.v1.WatchQueueFiguresResponse.queues:type_name -> busyhour.routing.v1.QueueFigures
-	19, // 11: busyhour.routing.v1.WatchQueueFiguresResponse.at:type_name -> google.protobuf.Timestamp
-	16, // 12: busyhour.routing.v1.CloseContactResponse.contact:type_name -> busyhour.routing.v1.Contact
-	17, // 13: busyhour.routing.v1.CloseContactResponse.revision:type_name -> busyhour.common.v1.Revision
-	1,  // 14: busyhour.routing.v1.RoutingService.Act:input_type -> busyhour.routing.v1.ActRequest
-	3,  // 15: busyhour.routing.v1.RoutingService.GetContact:input_type -> busyhour.routing.v1.GetContactRequest
-	5,  // 16: busyhour.routing.v1.RoutingService.ListContacts:input_type -> busyhour.routing.v1.ListContactsRequest
-	7,  // 17: busyhour.routing.v1.RoutingService.GetWorkload:input_type -> busyhour.routing.v1.GetWorkloadRequest
-	9,  // 18: busyhour.routing.v1.RoutingService.GetQueueFigures:input_type -> busyhour.routing.v1.GetQueueFiguresRequest
-	11, // 19: busyhour.routing.v1.RoutingService.WatchQueueFigures:input_type -> busyhour.routing.v1.WatchQueueFiguresRequest
-	14, // 20: busyhour.routing.v1.RoutingService.CloseContact:input_type -> busyhour.routing.v1.CloseContactRequest
-	2,  // 21: busyhour.routing.v1.RoutingService.Act:output_type -> busyhour.routing.v1.ActResponse
-	4,  // 22: busyhour.routing.v1.RoutingService.GetContact:output_type -> busyhour.routing.v1.GetContactResponse
-	6,  // 23: busyhour.routing.v1.RoutingService.ListContacts:output_type -> busyhour.routing.v1.ListContactsResponse
-	8,  // 24: busyhour.routing.v1.RoutingService.GetWorkload:output_type -> busyhour.routing.v1.GetWorkloadResponse
-	10, // 25: busyhour.routing.v1.RoutingService.GetQueueFigures:output_type -> busyhour.routing.v1.GetQueueFiguresResponse
-	12, // 26: busyhour.routing.v1.RoutingService.WatchQueueFigures:output_type -> busyhour.routing.v1.WatchQueueFiguresResponse
-	15, // 27: busyhour.routing.v1.RoutingService.CloseContact:output_type -> busyhour.routing.v1.CloseContactResponse
-	21, // [21:28] is the sub-list for method output_type
-	14, // [14:21] is the sub-list for method input_type
-	14, // [14:14] is the sub-list for extension type_name
-	14, // [14:14] is the sub-list for extension extendee
-	0,  // [0:14] is the sub-list for field type_name
+	21, // 1: busyhour.routing.v1.ActResponse.contact:type_name -> busyhour.routing.v1.Contact
+	22, // 2: busyhour.routing.v1.ActResponse.revision:type_name -> busyhour.common.v1.Revision
+	21, // 3: busyhour.routing.v1.GetContactResponse.contact:type_name -> busyhour.routing.v1.Contact
+	22, // 4: busyhour.routing.v1.GetContactResponse.revision:type_name -> busyhour.common.v1.Revision
+	21, // 5: busyhour.routing.v1.ListContactsResponse.contacts:type_name -> busyhour.routing.v1.Contact
+	23, // 6: busyhour.routing.v1.GetWorkloadResponse.workload:type_name -> busyhour.routing.v1.Workload
+	22, // 7: busyhour.routing.v1.GetWorkloadResponse.revision:type_name -> busyhour.common.v1.Revision
+	14, // 8: busyhour.routing.v1.GetQueueFiguresResponse.queues:type_name -> busyhour.routing.v1.QueueFigures
+	24, // 9: busyhour.routing.v1.GetQueueFiguresResponse.at:type_name -> google.protobuf.Timestamp
+	14, // 10: busyhour.routing.v1.WatchQueueFiguresResponse.queues:type_name -> busyhour.routing.v1.QueueFigures
+	24, // 11: busyhour.routing.v1.WatchQueueFiguresResponse.at:type_name -> google.protobuf.Timestamp
+	21, // 12: busyhour.routing.v1.CloseContactResponse.contact:type_name -> busyhour.routing.v1.Contact
+	22, // 13: busyhour.routing.v1.CloseContactResponse.revision:type_name -> busyhour.common.v1.Revision
+	1,  // 14: busyhour.routing.v1.CloseContactResponse.outcome:type_name -> busyhour.routing.v1.CloseContactResponse.Outcome
+	25, // 15: busyhour.routing.v1.ListSwitchesResponse.switches:type_name -> busyhour.routing.v1.Switch
+	25, // 16: busyhour.routing.v1.ReapSwitchResponse.switch:type_name -> busyhour.routing.v1.Switch
+	2,  // 17: busyhour.routing.v1.RoutingService.Act:input_type -> busyhour.routing.v1.ActRequest
+	4,  // 18: busyhour.routing.v1.RoutingService.GetContact:input_type -> busyhour.routing.v1.GetContactRequest
+	6,  // 19: busyhour.routing.v1.RoutingService.ListContacts:input_type -> busyhour.routing.v1.ListContactsRequest
+	8,  // 20: busyhour.routing.v1.RoutingService.GetWorkload:input_type -> busyhour.routing.v1.GetWorkloadRequest
+	10, // 21: busyhour.routing.v1.RoutingService.GetQueueFigures:input_type -> busyhour.routing.v1.GetQueueFiguresRequest
+	12, // 22: busyhour.routing.v1.RoutingService.WatchQueueFigures:input_type -> busyhour.routing.v1.WatchQueueFiguresRequest
+	15, // 23: busyhour.routing.v1.RoutingService.CloseContact:input_type -> busyhour.routing.v1.CloseContactRequest
+	17, // 24: busyhour.routing.v1.RoutingService.ListSwitches:input_type -> busyhour.routing.v1.ListSwitchesRequest
+	19, // 25: busyhour.routing.v1.RoutingService.ReapSwitch:input_type -> busyhour.routing.v1.ReapSwitchRequest
+	3,  // 26: busyhour.routing.v1.RoutingService.Act:output_type -> busyhour.routing.v1.ActResponse
+	5,  // 27: busyhour.routing.v1.RoutingService.GetContact:output_type -> busyhour.routing.v1.GetContactResponse
+	7,  // 28: busyhour.routing.v1.RoutingService.ListContacts:output_type -> busyhour.routing.v1.ListContactsResponse
+	9,  // 29: busyhour.routing.v1.RoutingService.GetWorkload:output_type -> busyhour.routing.v1.GetWorkloadResponse
+	11, // 30: busyhour.routing.v1.RoutingService.GetQueueFigures:output_type -> busyhour.routing.v1.GetQueueFiguresResponse
+	13, // 31: busyhour.routing.v1.RoutingService.WatchQueueFigures:output_type -> busyhour.routing.v1.WatchQueueFiguresResponse
+	16, // 32: busyhour.routing.v1.RoutingService.CloseContact:output_type -> busyhour.routing.v1.CloseContactResponse
+	18, // 33: busyhour.routing.v1.RoutingService.ListSwitches:output_type -> busyhour.routing.v1.ListSwitchesResponse
+	20, // 34: busyhour.routing.v1.RoutingService.ReapSwitch:output_type -> busyhour.routing.v1.ReapSwitchResponse
+	26, // [26:35] is the sub-list for method output_type
+	17, // [17:26] is the sub-list for method input_type
+	17, // [17:17] is the sub-list for extension type_name
+	17, // [17:17] is the sub-list for extension extendee
+	0,  // [0:17] is the sub-list for field type_name
 }
 
 func init() { file_busyhour_routing_v1_routing_proto_init() }
@@ -1219,13 +1540,14 @@ func file_busyhour_routing_v1_routing_proto_init() {
 		return
 	}
 	file_busyhour_routing_v1_contact_proto_init()
+	file_busyhour_routing_v1_signaling_proto_init()
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_busyhour_routing_v1_routing_proto_rawDesc), len(file_busyhour_routing_v1_routing_proto_rawDesc)),
-			NumEnums:      1,
-			NumMessages:   15,
+			NumEnums:      2,
+			NumMessages:   19,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

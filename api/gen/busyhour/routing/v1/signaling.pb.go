@@ -96,6 +96,61 @@ func (SignalKind) EnumDescriptor() ([]byte, []int) {
 	return file_busyhour_routing_v1_signaling_proto_rawDescGZIP(), []int{0}
 }
 
+type CarriedCall_State int32
+
+const (
+	CarriedCall_STATE_UNSPECIFIED CarriedCall_State = 0
+	// With nobody: the customer waits.
+	CarriedCall_STATE_WAITING CarriedCall_State = 1
+	// An agent's device rings.
+	CarriedCall_STATE_RINGING CarriedCall_State = 2
+	// Customer and agent are connected, or the customer is on hold.
+	CarriedCall_STATE_CONNECTED CarriedCall_State = 3
+)
+
+// Enum value maps for CarriedCall_State.
+var (
+	CarriedCall_State_name = map[int32]string{
+		0: "STATE_UNSPECIFIED",
+		1: "STATE_WAITING",
+		2: "STATE_RINGING",
+		3: "STATE_CONNECTED",
+	}
+	CarriedCall_State_value = map[string]int32{
+		"STATE_UNSPECIFIED": 0,
+		"STATE_WAITING":     1,
+		"STATE_RINGING":     2,
+		"STATE_CONNECTED":   3,
+	}
+)
+
+func (x CarriedCall_State) Enum() *CarriedCall_State {
+	p := new(CarriedCall_State)
+	*p = x
+	return p
+}
+
+func (x CarriedCall_State) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (CarriedCall_State) Descriptor() protoreflect.EnumDescriptor {
+	return file_busyhour_routing_v1_signaling_proto_enumTypes[1].Descriptor()
+}
+
+func (CarriedCall_State) Type() protoreflect.EnumType {
+	return &file_busyhour_routing_v1_signaling_proto_enumTypes[1]
+}
+
+func (x CarriedCall_State) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use CarriedCall_State.Descriptor instead.
+func (CarriedCall_State) EnumDescriptor() ([]byte, []int) {
+	return file_busyhour_routing_v1_signaling_proto_rawDescGZIP(), []int{8, 0}
+}
+
 // Signal is one fact from a switch about a call. It may arrive more than once and on more than one path.
 //
 // On call-routing.signals it is the payload of a CloudEvent of type busyhour.routing.signal.v1, keyed by the call id.
@@ -116,7 +171,11 @@ type Signal struct {
 	// Of SIGNAL_KIND_OFFERED.
 	Offered *CallOffered `protobuf:"bytes,9,opt,name=offered,proto3" json:"offered,omitempty"`
 	// Of SIGNAL_KIND_ENDED and SIGNAL_KIND_FAILED.
-	Ended         *CallEnded `protobuf:"bytes,10,opt,name=ended,proto3" json:"ended,omitempty"`
+	Ended *CallEnded `protobuf:"bytes,10,opt,name=ended,proto3" json:"ended,omitempty"`
+	// Of SIGNAL_KIND_RINGING and SIGNAL_KIND_ANSWERED: whom the leg rings or connects. Of SIGNAL_KIND_OFFERED only when it is
+	// sent again for a Resend: whom the customer is connected to by now. With it a call comes back to its agent even if the
+	// decision that brought it there is lost.
+	AgentId       string `protobuf:"bytes,11,opt,name=agent_id,json=agentId,proto3" json:"agent_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -219,6 +278,13 @@ func (x *Signal) GetEnded() *CallEnded {
 		return x.Ended
 	}
 	return nil
+}
+
+func (x *Signal) GetAgentId() string {
+	if x != nil {
+		return x.AgentId
+	}
+	return ""
 }
 
 type CallOffered struct {
@@ -365,6 +431,7 @@ type ConnectRequest struct {
 	//	*ConnectRequest_Hello
 	//	*ConnectRequest_Signals
 	//	*ConnectRequest_WantedAck
+	//	*ConnectRequest_Inventory
 	Message       isConnectRequest_Message `protobuf_oneof:"message"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -434,6 +501,15 @@ func (x *ConnectRequest) GetWantedAck() *WantedAck {
 	return nil
 }
 
+func (x *ConnectRequest) GetInventory() *Inventory {
+	if x != nil {
+		if x, ok := x.Message.(*ConnectRequest_Inventory); ok {
+			return x.Inventory
+		}
+	}
+	return nil
+}
+
 type isConnectRequest_Message interface {
 	isConnectRequest_Message()
 }
@@ -450,11 +526,17 @@ type ConnectRequest_WantedAck struct {
 	WantedAck *WantedAck `protobuf:"bytes,3,opt,name=wanted_ack,json=wantedAck,proto3,oneof"`
 }
 
+type ConnectRequest_Inventory struct {
+	Inventory *Inventory `protobuf:"bytes,4,opt,name=inventory,proto3,oneof"`
+}
+
 func (*ConnectRequest_Hello) isConnectRequest_Message() {}
 
 func (*ConnectRequest_Signals) isConnectRequest_Message() {}
 
 func (*ConnectRequest_WantedAck) isConnectRequest_Message() {}
+
+func (*ConnectRequest_Inventory) isConnectRequest_Message() {}
 
 // Hello opens or resumes a stream.
 type Hello struct {
@@ -644,6 +726,143 @@ func (x *WantedAck) GetRevision() *v1.Revision {
 	return nil
 }
 
+// Inventory is what the switch carries: the answer to an InventoryRequest, made after it was received. A long one comes
+// in parts. A contact that two inventories lack, asked for several seconds apart, is lost; so leave none out, and
+// answer with nothing rather than with half.
+type Inventory struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// As in the request that it answers. An answer to an earlier request is dropped.
+	Request uint64 `protobuf:"varint,1,opt,name=request,proto3" json:"request,omitempty"`
+	// Position of the last signal that was given one before the list was made. It is judged when that is durable.
+	AsOf uint64 `protobuf:"varint,2,opt,name=as_of,json=asOf,proto3" json:"as_of,omitempty"`
+	// Calls that are not over, at most 1,000 in a part.
+	Calls []*CarriedCall `protobuf:"bytes,3,rep,name=calls,proto3" json:"calls,omitempty"`
+	// More parts follow, with the same request and as_of.
+	More          bool `protobuf:"varint,4,opt,name=more,proto3" json:"more,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Inventory) Reset() {
+	*x = Inventory{}
+	mi := &file_busyhour_routing_v1_signaling_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Inventory) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Inventory) ProtoMessage() {}
+
+func (x *Inventory) ProtoReflect() protoreflect.Message {
+	mi := &file_busyhour_routing_v1_signaling_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Inventory.ProtoReflect.Descriptor instead.
+func (*Inventory) Descriptor() ([]byte, []int) {
+	return file_busyhour_routing_v1_signaling_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *Inventory) GetRequest() uint64 {
+	if x != nil {
+		return x.Request
+	}
+	return 0
+}
+
+func (x *Inventory) GetAsOf() uint64 {
+	if x != nil {
+		return x.AsOf
+	}
+	return 0
+}
+
+func (x *Inventory) GetCalls() []*CarriedCall {
+	if x != nil {
+		return x.Calls
+	}
+	return nil
+}
+
+func (x *Inventory) GetMore() bool {
+	if x != nil {
+		return x.More
+	}
+	return false
+}
+
+// CarriedCall is a call that a switch carries now.
+type CarriedCall struct {
+	state  protoimpl.MessageState `protogen:"open.v1"`
+	CallId string                 `protobuf:"bytes,1,opt,name=call_id,json=callId,proto3" json:"call_id,omitempty"`
+	State  CarriedCall_State      `protobuf:"varint,2,opt,name=state,proto3,enum=busyhour.routing.v1.CarriedCall_State" json:"state,omitempty"`
+	// Whom it rings or connects.
+	AgentId       string `protobuf:"bytes,3,opt,name=agent_id,json=agentId,proto3" json:"agent_id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CarriedCall) Reset() {
+	*x = CarriedCall{}
+	mi := &file_busyhour_routing_v1_signaling_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CarriedCall) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CarriedCall) ProtoMessage() {}
+
+func (x *CarriedCall) ProtoReflect() protoreflect.Message {
+	mi := &file_busyhour_routing_v1_signaling_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CarriedCall.ProtoReflect.Descriptor instead.
+func (*CarriedCall) Descriptor() ([]byte, []int) {
+	return file_busyhour_routing_v1_signaling_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *CarriedCall) GetCallId() string {
+	if x != nil {
+		return x.CallId
+	}
+	return ""
+}
+
+func (x *CarriedCall) GetState() CarriedCall_State {
+	if x != nil {
+		return x.State
+	}
+	return CarriedCall_STATE_UNSPECIFIED
+}
+
+func (x *CarriedCall) GetAgentId() string {
+	if x != nil {
+		return x.AgentId
+	}
+	return ""
+}
+
 type ConnectResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Types that are valid to be assigned to Message:
@@ -654,6 +873,8 @@ type ConnectResponse struct {
 	//	*ConnectResponse_Command
 	//	*ConnectResponse_Drain
 	//	*ConnectResponse_Heartbeat
+	//	*ConnectResponse_InventoryRequest
+	//	*ConnectResponse_Resend
 	Message       isConnectResponse_Message `protobuf_oneof:"message"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -661,7 +882,7 @@ type ConnectResponse struct {
 
 func (x *ConnectResponse) Reset() {
 	*x = ConnectResponse{}
-	mi := &file_busyhour_routing_v1_signaling_proto_msgTypes[7]
+	mi := &file_busyhour_routing_v1_signaling_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -673,7 +894,7 @@ func (x *ConnectResponse) String() string {
 func (*ConnectResponse) ProtoMessage() {}
 
 func (x *ConnectResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_busyhour_routing_v1_signaling_proto_msgTypes[7]
+	mi := &file_busyhour_routing_v1_signaling_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -686,7 +907,7 @@ func (x *ConnectResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ConnectResponse.ProtoReflect.Descriptor instead.
 func (*ConnectResponse) Descriptor() ([]byte, []int) {
-	return file_busyhour_routing_v1_signaling_proto_rawDescGZIP(), []int{7}
+	return file_busyhour_routing_v1_signaling_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *ConnectResponse) GetMessage() isConnectResponse_Message {
@@ -750,6 +971,24 @@ func (x *ConnectResponse) GetHeartbeat() *Heartbeat {
 	return nil
 }
 
+func (x *ConnectResponse) GetInventoryRequest() *InventoryRequest {
+	if x != nil {
+		if x, ok := x.Message.(*ConnectResponse_InventoryRequest); ok {
+			return x.InventoryRequest
+		}
+	}
+	return nil
+}
+
+func (x *ConnectResponse) GetResend() *Resend {
+	if x != nil {
+		if x, ok := x.Message.(*ConnectResponse_Resend); ok {
+			return x.Resend
+		}
+	}
+	return nil
+}
+
 type isConnectResponse_Message interface {
 	isConnectResponse_Message()
 }
@@ -778,6 +1017,14 @@ type ConnectResponse_Heartbeat struct {
 	Heartbeat *Heartbeat `protobuf:"bytes,6,opt,name=heartbeat,proto3,oneof"`
 }
 
+type ConnectResponse_InventoryRequest struct {
+	InventoryRequest *InventoryRequest `protobuf:"bytes,7,opt,name=inventory_request,json=inventoryRequest,proto3,oneof"`
+}
+
+type ConnectResponse_Resend struct {
+	Resend *Resend `protobuf:"bytes,8,opt,name=resend,proto3,oneof"`
+}
+
 func (*ConnectResponse_Welcome) isConnectResponse_Message() {}
 
 func (*ConnectResponse_Ack) isConnectResponse_Message() {}
@@ -790,11 +1037,17 @@ func (*ConnectResponse_Drain) isConnectResponse_Message() {}
 
 func (*ConnectResponse_Heartbeat) isConnectResponse_Message() {}
 
-// Welcome answers Hello, with everything wanted of this switch.
+func (*ConnectResponse_InventoryRequest) isConnectResponse_Message() {}
+
+func (*ConnectResponse_Resend) isConnectResponse_Message() {}
+
+// Welcome answers Hello, with everything wanted of this switch. It comes again in each epoch.
 type Welcome struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Refuse commands of a lower epoch.
-	Epoch         uint32           `protobuf:"varint,1,opt,name=epoch,proto3" json:"epoch,omitempty"`
+	Epoch uint32 `protobuf:"varint,1,opt,name=epoch,proto3" json:"epoch,omitempty"`
+	// The whole list. When the epoch is a higher one: stop ringing for every call that is not in it to ring or connect, for
+	// the decision to ring may have been lost with the epoch before.
 	Commands      []*SwitchCommand `protobuf:"bytes,2,rep,name=commands,proto3" json:"commands,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -802,7 +1055,7 @@ type Welcome struct {
 
 func (x *Welcome) Reset() {
 	*x = Welcome{}
-	mi := &file_busyhour_routing_v1_signaling_proto_msgTypes[8]
+	mi := &file_busyhour_routing_v1_signaling_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -814,7 +1067,7 @@ func (x *Welcome) String() string {
 func (*Welcome) ProtoMessage() {}
 
 func (x *Welcome) ProtoReflect() protoreflect.Message {
-	mi := &file_busyhour_routing_v1_signaling_proto_msgTypes[8]
+	mi := &file_busyhour_routing_v1_signaling_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -827,7 +1080,7 @@ func (x *Welcome) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Welcome.ProtoReflect.Descriptor instead.
 func (*Welcome) Descriptor() ([]byte, []int) {
-	return file_busyhour_routing_v1_signaling_proto_rawDescGZIP(), []int{8}
+	return file_busyhour_routing_v1_signaling_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *Welcome) GetEpoch() uint32 {
@@ -844,6 +1097,99 @@ func (x *Welcome) GetCommands() []*SwitchCommand {
 	return nil
 }
 
+// InventoryRequest asks what the switch carries: behind each Welcome of a new epoch, and every few seconds. A switch that
+// never answers is never found to have lost a call.
+type InventoryRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Request       uint64                 `protobuf:"varint,1,opt,name=request,proto3" json:"request,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *InventoryRequest) Reset() {
+	*x = InventoryRequest{}
+	mi := &file_busyhour_routing_v1_signaling_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *InventoryRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*InventoryRequest) ProtoMessage() {}
+
+func (x *InventoryRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_busyhour_routing_v1_signaling_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use InventoryRequest.ProtoReflect.Descriptor instead.
+func (*InventoryRequest) Descriptor() ([]byte, []int) {
+	return file_busyhour_routing_v1_signaling_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *InventoryRequest) GetRequest() uint64 {
+	if x != nil {
+		return x.Request
+	}
+	return 0
+}
+
+// Resend asks for the signals of calls that the switch carries and that are not known here. Send them again in order at new
+// positions, with the legs, numbers and ids that they had: what is known is dropped. A switch that does not keep them sends
+// those that lead to the present state, the offered one first. If the customer is connected, that one names the agent.
+type Resend struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	CallIds       []string               `protobuf:"bytes,1,rep,name=call_ids,json=callIds,proto3" json:"call_ids,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Resend) Reset() {
+	*x = Resend{}
+	mi := &file_busyhour_routing_v1_signaling_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Resend) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Resend) ProtoMessage() {}
+
+func (x *Resend) ProtoReflect() protoreflect.Message {
+	mi := &file_busyhour_routing_v1_signaling_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Resend.ProtoReflect.Descriptor instead.
+func (*Resend) Descriptor() ([]byte, []int) {
+	return file_busyhour_routing_v1_signaling_proto_rawDescGZIP(), []int{12}
+}
+
+func (x *Resend) GetCallIds() []string {
+	if x != nil {
+		return x.CallIds
+	}
+	return nil
+}
+
 // Ack: every signal up to and including this position is durable and need not be sent again.
 type Ack struct {
 	state          protoimpl.MessageState `protogen:"open.v1"`
@@ -854,7 +1200,7 @@ type Ack struct {
 
 func (x *Ack) Reset() {
 	*x = Ack{}
-	mi := &file_busyhour_routing_v1_signaling_proto_msgTypes[9]
+	mi := &file_busyhour_routing_v1_signaling_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -866,7 +1212,7 @@ func (x *Ack) String() string {
 func (*Ack) ProtoMessage() {}
 
 func (x *Ack) ProtoReflect() protoreflect.Message {
-	mi := &file_busyhour_routing_v1_signaling_proto_msgTypes[9]
+	mi := &file_busyhour_routing_v1_signaling_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -879,7 +1225,7 @@ func (x *Ack) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Ack.ProtoReflect.Descriptor instead.
 func (*Ack) Descriptor() ([]byte, []int) {
-	return file_busyhour_routing_v1_signaling_proto_rawDescGZIP(), []int{9}
+	return file_busyhour_routing_v1_signaling_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *Ack) GetDurableThrough() uint64 {
@@ -902,7 +1248,7 @@ type SignalRefused struct {
 
 func (x *SignalRefused) Reset() {
 	*x = SignalRefused{}
-	mi := &file_busyhour_routing_v1_signaling_proto_msgTypes[10]
+	mi := &file_busyhour_routing_v1_signaling_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -914,7 +1260,7 @@ func (x *SignalRefused) String() string {
 func (*SignalRefused) ProtoMessage() {}
 
 func (x *SignalRefused) ProtoReflect() protoreflect.Message {
-	mi := &file_busyhour_routing_v1_signaling_proto_msgTypes[10]
+	mi := &file_busyhour_routing_v1_signaling_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -927,7 +1273,7 @@ func (x *SignalRefused) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SignalRefused.ProtoReflect.Descriptor instead.
 func (*SignalRefused) Descriptor() ([]byte, []int) {
-	return file_busyhour_routing_v1_signaling_proto_rawDescGZIP(), []int{10}
+	return file_busyhour_routing_v1_signaling_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *SignalRefused) GetPosition() uint64 {
@@ -963,7 +1309,7 @@ type SwitchCommand struct {
 
 func (x *SwitchCommand) Reset() {
 	*x = SwitchCommand{}
-	mi := &file_busyhour_routing_v1_signaling_proto_msgTypes[11]
+	mi := &file_busyhour_routing_v1_signaling_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -975,7 +1321,7 @@ func (x *SwitchCommand) String() string {
 func (*SwitchCommand) ProtoMessage() {}
 
 func (x *SwitchCommand) ProtoReflect() protoreflect.Message {
-	mi := &file_busyhour_routing_v1_signaling_proto_msgTypes[11]
+	mi := &file_busyhour_routing_v1_signaling_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -988,7 +1334,7 @@ func (x *SwitchCommand) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SwitchCommand.ProtoReflect.Descriptor instead.
 func (*SwitchCommand) Descriptor() ([]byte, []int) {
-	return file_busyhour_routing_v1_signaling_proto_rawDescGZIP(), []int{11}
+	return file_busyhour_routing_v1_signaling_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *SwitchCommand) GetContactId() string {
@@ -1023,7 +1369,7 @@ type Drain struct {
 
 func (x *Drain) Reset() {
 	*x = Drain{}
-	mi := &file_busyhour_routing_v1_signaling_proto_msgTypes[12]
+	mi := &file_busyhour_routing_v1_signaling_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1035,7 +1381,7 @@ func (x *Drain) String() string {
 func (*Drain) ProtoMessage() {}
 
 func (x *Drain) ProtoReflect() protoreflect.Message {
-	mi := &file_busyhour_routing_v1_signaling_proto_msgTypes[12]
+	mi := &file_busyhour_routing_v1_signaling_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1048,7 +1394,7 @@ func (x *Drain) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Drain.ProtoReflect.Descriptor instead.
 func (*Drain) Descriptor() ([]byte, []int) {
-	return file_busyhour_routing_v1_signaling_proto_rawDescGZIP(), []int{12}
+	return file_busyhour_routing_v1_signaling_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *Drain) GetReconnectAfterMs() uint32 {
@@ -1070,7 +1416,7 @@ type Heartbeat struct {
 
 func (x *Heartbeat) Reset() {
 	*x = Heartbeat{}
-	mi := &file_busyhour_routing_v1_signaling_proto_msgTypes[13]
+	mi := &file_busyhour_routing_v1_signaling_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1082,7 +1428,7 @@ func (x *Heartbeat) String() string {
 func (*Heartbeat) ProtoMessage() {}
 
 func (x *Heartbeat) ProtoReflect() protoreflect.Message {
-	mi := &file_busyhour_routing_v1_signaling_proto_msgTypes[13]
+	mi := &file_busyhour_routing_v1_signaling_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1095,7 +1441,7 @@ func (x *Heartbeat) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Heartbeat.ProtoReflect.Descriptor instead.
 func (*Heartbeat) Descriptor() ([]byte, []int) {
-	return file_busyhour_routing_v1_signaling_proto_rawDescGZIP(), []int{13}
+	return file_busyhour_routing_v1_signaling_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *Heartbeat) GetAt() *timestamppb.Timestamp {
@@ -1112,6 +1458,127 @@ func (x *Heartbeat) GetEpoch() uint32 {
 	return 0
 }
 
+// Switch is what is kept of a switch that answers inventories.
+type Switch struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Id    string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	// Of its latest inventory.
+	BootId      string                 `protobuf:"bytes,2,opt,name=boot_id,json=bootId,proto3" json:"boot_id,omitempty"`
+	StreamId    string                 `protobuf:"bytes,3,opt,name=stream_id,json=streamId,proto3" json:"stream_id,omitempty"`
+	InventoryAt *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=inventory_at,json=inventoryAt,proto3" json:"inventory_at,omitempty"`
+	// Calls in it, live contacts that were compared with it, and those of them that it lacks.
+	Carried uint32 `protobuf:"varint,5,opt,name=carried,proto3" json:"carried,omitempty"`
+	Judged  uint32 `protobuf:"varint,6,opt,name=judged,proto3" json:"judged,omitempty"`
+	Missing uint32 `protobuf:"varint,7,opt,name=missing,proto3" json:"missing,omitempty"`
+	// False for a boot that neither resumed the stream of the one before nor had all its calls: what it lacks is an alarm.
+	Trusted bool `protobuf:"varint,8,opt,name=trusted,proto3" json:"trusted,omitempty"`
+	// Why nothing is closed although contacts are missing; empty while all is well.
+	Alarm         string                 `protobuf:"bytes,9,opt,name=alarm,proto3" json:"alarm,omitempty"`
+	AlarmSince    *timestamppb.Timestamp `protobuf:"bytes,10,opt,name=alarm_since,json=alarmSince,proto3" json:"alarm_since,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Switch) Reset() {
+	*x = Switch{}
+	mi := &file_busyhour_routing_v1_signaling_proto_msgTypes[18]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Switch) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Switch) ProtoMessage() {}
+
+func (x *Switch) ProtoReflect() protoreflect.Message {
+	mi := &file_busyhour_routing_v1_signaling_proto_msgTypes[18]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Switch.ProtoReflect.Descriptor instead.
+func (*Switch) Descriptor() ([]byte, []int) {
+	return file_busyhour_routing_v1_signaling_proto_rawDescGZIP(), []int{18}
+}
+
+func (x *Switch) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *Switch) GetBootId() string {
+	if x != nil {
+		return x.BootId
+	}
+	return ""
+}
+
+func (x *Switch) GetStreamId() string {
+	if x != nil {
+		return x.StreamId
+	}
+	return ""
+}
+
+func (x *Switch) GetInventoryAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.InventoryAt
+	}
+	return nil
+}
+
+func (x *Switch) GetCarried() uint32 {
+	if x != nil {
+		return x.Carried
+	}
+	return 0
+}
+
+func (x *Switch) GetJudged() uint32 {
+	if x != nil {
+		return x.Judged
+	}
+	return 0
+}
+
+func (x *Switch) GetMissing() uint32 {
+	if x != nil {
+		return x.Missing
+	}
+	return 0
+}
+
+func (x *Switch) GetTrusted() bool {
+	if x != nil {
+		return x.Trusted
+	}
+	return false
+}
+
+func (x *Switch) GetAlarm() string {
+	if x != nil {
+		return x.Alarm
+	}
+	return ""
+}
+
+func (x *Switch) GetAlarmSince() *timestamppb.Timestamp {
+	if x != nil {
+		return x.AlarmSince
+	}
+	return nil
+}
+
 // SwitchPush is the NATS payload for the pod that holds a switch's stream.
 type SwitchPush struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -1124,7 +1591,7 @@ type SwitchPush struct {
 
 func (x *SwitchPush) Reset() {
 	*x = SwitchPush{}
-	mi := &file_busyhour_routing_v1_signaling_proto_msgTypes[14]
+	mi := &file_busyhour_routing_v1_signaling_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1136,7 +1603,7 @@ func (x *SwitchPush) String() string {
 func (*SwitchPush) ProtoMessage() {}
 
 func (x *SwitchPush) ProtoReflect() protoreflect.Message {
-	mi := &file_busyhour_routing_v1_signaling_proto_msgTypes[14]
+	mi := &file_busyhour_routing_v1_signaling_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1149,7 +1616,7 @@ func (x *SwitchPush) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SwitchPush.ProtoReflect.Descriptor instead.
 func (*SwitchPush) Descriptor() ([]byte, []int) {
-	return file_busyhour_routing_v1_signaling_proto_rawDescGZIP(), []int{14}
+	return file_busyhour_routing_v1_signaling_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *SwitchPush) GetTenant() string {
@@ -1177,7 +1644,7 @@ var File_busyhour_routing_v1_signaling_proto protoreflect.FileDescriptor
 
 const file_busyhour_routing_v1_signaling_proto_rawDesc = "" +
 	"\n" +
-	"#busyhour/routing/v1/signaling.proto\x12\x13busyhour.routing.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fbusyhour/common/v1/common.proto\x1a!busyhour/routing/v1/contact.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xbb\x05\n" +
+	"#busyhour/routing/v1/signaling.proto\x12\x13busyhour.routing.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fbusyhour/common/v1/common.proto\x1a!busyhour/routing/v1/contact.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xe0\x05\n" +
 	"\x06Signal\x128\n" +
 	"\x06tenant\x18\x01 \x01(\tB \xbaH\x1dr\x1b2\x19^[a-z0-9][a-z0-9-]{0,62}$R\x06tenant\x12G\n" +
 	"\tswitch_id\x18\x02 \x01(\tB*\xbaH'r%\x10\x01\x18@2\x1f^[A-Za-z0-9][A-Za-z0-9._:@+-]*$R\bswitchId\x12#\n" +
@@ -1191,7 +1658,8 @@ const file_busyhour_routing_v1_signaling_proto_rawDesc = "" +
 	"\x02at\x18\b \x01(\v2\x1a.google.protobuf.TimestampR\x02at\x12:\n" +
 	"\aoffered\x18\t \x01(\v2 .busyhour.routing.v1.CallOfferedR\aoffered\x124\n" +
 	"\x05ended\x18\n" +
-	" \x01(\v2\x1e.busyhour.routing.v1.CallEndedR\x05ended:\xd6\x01\xbaH\xd2\x01\x1ad\n" +
+	" \x01(\v2\x1e.busyhour.routing.v1.CallEndedR\x05ended\x12#\n" +
+	"\bagent_id\x18\v \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\aagentId:\xd6\x01\xbaH\xd2\x01\x1ad\n" +
 	"\x0fsignal.identity\x12)a signal needs a number per leg, or an id\x1a&this.number > uint(0) || this.id != ''\x1aj\n" +
 	"\x0esignal.offered\x123a signal of kind offered says which queue is wanted\x1a#this.kind != 1 || has(this.offered)\"\x89\x03\n" +
 	"\vCallOffered\x12%\n" +
@@ -1209,12 +1677,13 @@ const file_busyhour_routing_v1_signaling_proto_rawDesc = "" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"Y\n" +
 	"\tCallEnded\x12,\n" +
 	"\x02by\x18\x01 \x01(\x0e2\x1c.busyhour.routing.v1.EndedByR\x02by\x12\x1e\n" +
-	"\x05cause\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x02R\x05cause\"\xd5\x01\n" +
+	"\x05cause\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x02R\x05cause\"\x95\x02\n" +
 	"\x0eConnectRequest\x122\n" +
 	"\x05hello\x18\x01 \x01(\v2\x1a.busyhour.routing.v1.HelloH\x00R\x05hello\x12<\n" +
 	"\asignals\x18\x02 \x01(\v2 .busyhour.routing.v1.SignalBatchH\x00R\asignals\x12?\n" +
 	"\n" +
-	"wanted_ack\x18\x03 \x01(\v2\x1e.busyhour.routing.v1.WantedAckH\x00R\twantedAckB\x10\n" +
+	"wanted_ack\x18\x03 \x01(\v2\x1e.busyhour.routing.v1.WantedAckH\x00R\twantedAck\x12>\n" +
+	"\tinventory\x18\x04 \x01(\v2\x1e.busyhour.routing.v1.InventoryH\x00R\tinventoryB\x10\n" +
 	"\amessage\x12\x05\xbaH\x02\b\x01\"\xfe\x01\n" +
 	"\x05Hello\x128\n" +
 	"\x06tenant\x18\x01 \x01(\tB \xbaH\x1dr\x1b2\x19^[a-z0-9][a-z0-9-]{0,62}$R\x06tenant\x12G\n" +
@@ -1231,18 +1700,39 @@ const file_busyhour_routing_v1_signaling_proto_rawDesc = "" +
 	"\n" +
 	"contact_id\x18\x01 \x01(\tB\n" +
 	"\xbaH\ar\x05\x10\x01\x18\x80\x01R\tcontactId\x128\n" +
-	"\brevision\x18\x02 \x01(\v2\x1c.busyhour.common.v1.RevisionR\brevision\"\xf8\x02\n" +
+	"\brevision\x18\x02 \x01(\v2\x1c.busyhour.common.v1.RevisionR\brevision\"\x91\x01\n" +
+	"\tInventory\x12\x18\n" +
+	"\arequest\x18\x01 \x01(\x04R\arequest\x12\x13\n" +
+	"\x05as_of\x18\x02 \x01(\x04R\x04asOf\x12A\n" +
+	"\x05calls\x18\x03 \x03(\v2 .busyhour.routing.v1.CarriedCallB\t\xbaH\x06\x92\x01\x03\x10\xe8\aR\x05calls\x12\x12\n" +
+	"\x04more\x18\x04 \x01(\bR\x04more\"\xf0\x01\n" +
+	"\vCarriedCall\x12#\n" +
+	"\acall_id\x18\x01 \x01(\tB\n" +
+	"\xbaH\ar\x05\x10\x01\x18\x80\x01R\x06callId\x12<\n" +
+	"\x05state\x18\x02 \x01(\x0e2&.busyhour.routing.v1.CarriedCall.StateR\x05state\x12#\n" +
+	"\bagent_id\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\aagentId\"Y\n" +
+	"\x05State\x12\x15\n" +
+	"\x11STATE_UNSPECIFIED\x10\x00\x12\x11\n" +
+	"\rSTATE_WAITING\x10\x01\x12\x11\n" +
+	"\rSTATE_RINGING\x10\x02\x12\x13\n" +
+	"\x0fSTATE_CONNECTED\x10\x03\"\x85\x04\n" +
 	"\x0fConnectResponse\x128\n" +
 	"\awelcome\x18\x01 \x01(\v2\x1c.busyhour.routing.v1.WelcomeH\x00R\awelcome\x12,\n" +
 	"\x03ack\x18\x02 \x01(\v2\x18.busyhour.routing.v1.AckH\x00R\x03ack\x12>\n" +
 	"\arefused\x18\x03 \x01(\v2\".busyhour.routing.v1.SignalRefusedH\x00R\arefused\x12>\n" +
 	"\acommand\x18\x04 \x01(\v2\".busyhour.routing.v1.SwitchCommandH\x00R\acommand\x122\n" +
 	"\x05drain\x18\x05 \x01(\v2\x1a.busyhour.routing.v1.DrainH\x00R\x05drain\x12>\n" +
-	"\theartbeat\x18\x06 \x01(\v2\x1e.busyhour.routing.v1.HeartbeatH\x00R\theartbeatB\t\n" +
+	"\theartbeat\x18\x06 \x01(\v2\x1e.busyhour.routing.v1.HeartbeatH\x00R\theartbeat\x12T\n" +
+	"\x11inventory_request\x18\a \x01(\v2%.busyhour.routing.v1.InventoryRequestH\x00R\x10inventoryRequest\x125\n" +
+	"\x06resend\x18\b \x01(\v2\x1b.busyhour.routing.v1.ResendH\x00R\x06resendB\t\n" +
 	"\amessage\"_\n" +
 	"\aWelcome\x12\x14\n" +
 	"\x05epoch\x18\x01 \x01(\rR\x05epoch\x12>\n" +
-	"\bcommands\x18\x02 \x03(\v2\".busyhour.routing.v1.SwitchCommandR\bcommands\".\n" +
+	"\bcommands\x18\x02 \x03(\v2\".busyhour.routing.v1.SwitchCommandR\bcommands\",\n" +
+	"\x10InventoryRequest\x12\x18\n" +
+	"\arequest\x18\x01 \x01(\x04R\arequest\"#\n" +
+	"\x06Resend\x12\x19\n" +
+	"\bcall_ids\x18\x01 \x03(\tR\acallIds\".\n" +
 	"\x03Ack\x12'\n" +
 	"\x0fdurable_through\x18\x01 \x01(\x04R\x0edurableThrough\"|\n" +
 	"\rSignalRefused\x12\x1a\n" +
@@ -1258,7 +1748,20 @@ const file_busyhour_routing_v1_signaling_proto_rawDesc = "" +
 	"\x12reconnect_after_ms\x18\x01 \x01(\rR\x10reconnectAfterMs\"M\n" +
 	"\tHeartbeat\x12*\n" +
 	"\x02at\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampR\x02at\x12\x14\n" +
-	"\x05epoch\x18\x02 \x01(\rR\x05epoch\"\x7f\n" +
+	"\x05epoch\x18\x02 \x01(\rR\x05epoch\"\xc6\x02\n" +
+	"\x06Switch\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\x12\x17\n" +
+	"\aboot_id\x18\x02 \x01(\tR\x06bootId\x12\x1b\n" +
+	"\tstream_id\x18\x03 \x01(\tR\bstreamId\x12=\n" +
+	"\finventory_at\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\vinventoryAt\x12\x18\n" +
+	"\acarried\x18\x05 \x01(\rR\acarried\x12\x16\n" +
+	"\x06judged\x18\x06 \x01(\rR\x06judged\x12\x18\n" +
+	"\amissing\x18\a \x01(\rR\amissing\x12\x18\n" +
+	"\atrusted\x18\b \x01(\bR\atrusted\x12\x14\n" +
+	"\x05alarm\x18\t \x01(\tR\x05alarm\x12;\n" +
+	"\valarm_since\x18\n" +
+	" \x01(\v2\x1a.google.protobuf.TimestampR\n" +
+	"alarmSince\"\x7f\n" +
 	"\n" +
 	"SwitchPush\x12\x16\n" +
 	"\x06tenant\x18\x01 \x01(\tR\x06tenant\x12\x1b\n" +
@@ -1289,64 +1792,77 @@ func file_busyhour_routing_v1_signaling_proto_rawDescGZIP() []byte {
 	return file_busyhour_routing_v1_signaling_proto_rawDescData
 }
 
-var file_busyhour_routing_v1_signaling_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_busyhour_routing_v1_signaling_proto_msgTypes = make([]protoimpl.MessageInfo, 16)
+var file_busyhour_routing_v1_signaling_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
+var file_busyhour_routing_v1_signaling_proto_msgTypes = make([]protoimpl.MessageInfo, 21)
 var file_busyhour_routing_v1_signaling_proto_goTypes = []any{
 	(SignalKind)(0),               // 0: busyhour.routing.v1.SignalKind
-	(*Signal)(nil),                // 1: busyhour.routing.v1.Signal
-	(*CallOffered)(nil),           // 2: busyhour.routing.v1.CallOffered
-	(*CallEnded)(nil),             // 3: busyhour.routing.v1.CallEnded
-	(*ConnectRequest)(nil),        // 4: busyhour.routing.v1.ConnectRequest
-	(*Hello)(nil),                 // 5: busyhour.routing.v1.Hello
-	(*SignalBatch)(nil),           // 6: busyhour.routing.v1.SignalBatch
-	(*WantedAck)(nil),             // 7: busyhour.routing.v1.WantedAck
-	(*ConnectResponse)(nil),       // 8: busyhour.routing.v1.ConnectResponse
-	(*Welcome)(nil),               // 9: busyhour.routing.v1.Welcome
-	(*Ack)(nil),                   // 10: busyhour.routing.v1.Ack
-	(*SignalRefused)(nil),         // 11: busyhour.routing.v1.SignalRefused
-	(*SwitchCommand)(nil),         // 12: busyhour.routing.v1.SwitchCommand
-	(*Drain)(nil),                 // 13: busyhour.routing.v1.Drain
-	(*Heartbeat)(nil),             // 14: busyhour.routing.v1.Heartbeat
-	(*SwitchPush)(nil),            // 15: busyhour.routing.v1.SwitchPush
-	nil,                           // 16: busyhour.routing.v1.CallOffered.AttributesEntry
-	(*timestamppb.Timestamp)(nil), // 17: google.protobuf.Timestamp
-	(*v1.Skill)(nil),              // 18: busyhour.common.v1.Skill
-	(EndedBy)(0),                  // 19: busyhour.routing.v1.EndedBy
-	(*v1.Revision)(nil),           // 20: busyhour.common.v1.Revision
-	(*v1.Refusal)(nil),            // 21: busyhour.common.v1.Refusal
-	(*Wanted)(nil),                // 22: busyhour.routing.v1.Wanted
+	(CarriedCall_State)(0),        // 1: busyhour.routing.v1.CarriedCall.State
+	(*Signal)(nil),                // 2: busyhour.routing.v1.Signal
+	(*CallOffered)(nil),           // 3: busyhour.routing.v1.CallOffered
+	(*CallEnded)(nil),             // 4: busyhour.routing.v1.CallEnded
+	(*ConnectRequest)(nil),        // 5: busyhour.routing.v1.ConnectRequest
+	(*Hello)(nil),                 // 6: busyhour.routing.v1.Hello
+	(*SignalBatch)(nil),           // 7: busyhour.routing.v1.SignalBatch
+	(*WantedAck)(nil),             // 8: busyhour.routing.v1.WantedAck
+	(*Inventory)(nil),             // 9: busyhour.routing.v1.Inventory
+	(*CarriedCall)(nil),           // 10: busyhour.routing.v1.CarriedCall
+	(*ConnectResponse)(nil),       // 11: busyhour.routing.v1.ConnectResponse
+	(*Welcome)(nil),               // 12: busyhour.routing.v1.Welcome
+	(*InventoryRequest)(nil),      // 13: busyhour.routing.v1.InventoryRequest
+	(*Resend)(nil),                // 14: busyhour.routing.v1.Resend
+	(*Ack)(nil),                   // 15: busyhour.routing.v1.Ack
+	(*SignalRefused)(nil),         // 16: busyhour.routing.v1.SignalRefused
+	(*SwitchCommand)(nil),         // 17: busyhour.routing.v1.SwitchCommand
+	(*Drain)(nil),                 // 18: busyhour.routing.v1.Drain
+	(*Heartbeat)(nil),             // 19: busyhour.routing.v1.Heartbeat
+	(*Switch)(nil),                // 20: busyhour.routing.v1.Switch
+	(*SwitchPush)(nil),            // 21: busyhour.routing.v1.SwitchPush
+	nil,                           // 22: busyhour.routing.v1.CallOffered.AttributesEntry
+	(*timestamppb.Timestamp)(nil), // 23: google.protobuf.Timestamp
+	(*v1.Skill)(nil),              // 24: busyhour.common.v1.Skill
+	(EndedBy)(0),                  // 25: busyhour.routing.v1.EndedBy
+	(*v1.Revision)(nil),           // 26: busyhour.common.v1.Revision
+	(*v1.Refusal)(nil),            // 27: busyhour.common.v1.Refusal
+	(*Wanted)(nil),                // 28: busyhour.routing.v1.Wanted
 }
 var file_busyhour_routing_v1_signaling_proto_depIdxs = []int32{
 	0,  // 0: busyhour.routing.v1.Signal.kind:type_name -> busyhour.routing.v1.SignalKind
-	17, // 1: busyhour.routing.v1.Signal.at:type_name -> google.protobuf.Timestamp
-	2,  // 2: busyhour.routing.v1.Signal.offered:type_name -> busyhour.routing.v1.CallOffered
-	3,  // 3: busyhour.routing.v1.Signal.ended:type_name -> busyhour.routing.v1.CallEnded
-	18, // 4: busyhour.routing.v1.CallOffered.required_skills:type_name -> busyhour.common.v1.Skill
-	16, // 5: busyhour.routing.v1.CallOffered.attributes:type_name -> busyhour.routing.v1.CallOffered.AttributesEntry
-	19, // 6: busyhour.routing.v1.CallEnded.by:type_name -> busyhour.routing.v1.EndedBy
-	5,  // 7: busyhour.routing.v1.ConnectRequest.hello:type_name -> busyhour.routing.v1.Hello
-	6,  // 8: busyhour.routing.v1.ConnectRequest.signals:type_name -> busyhour.routing.v1.SignalBatch
-	7,  // 9: busyhour.routing.v1.ConnectRequest.wanted_ack:type_name -> busyhour.routing.v1.WantedAck
-	1,  // 10: busyhour.routing.v1.SignalBatch.signals:type_name -> busyhour.routing.v1.Signal
-	20, // 11: busyhour.routing.v1.WantedAck.revision:type_name -> busyhour.common.v1.Revision
-	9,  // 12: busyhour.routing.v1.ConnectResponse.welcome:type_name -> busyhour.routing.v1.Welcome
-	10, // 13: busyhour.routing.v1.ConnectResponse.ack:type_name -> busyhour.routing.v1.Ack
-	11, // 14: busyhour.routing.v1.ConnectResponse.refused:type_name -> busyhour.routing.v1.SignalRefused
-	12, // 15: busyhour.routing.v1.ConnectResponse.command:type_name -> busyhour.routing.v1.SwitchCommand
-	13, // 16: busyhour.routing.v1.ConnectResponse.drain:type_name -> busyhour.routing.v1.Drain
-	14, // 17: busyhour.routing.v1.ConnectResponse.heartbeat:type_name -> busyhour.routing.v1.Heartbeat
-	12, // 18: busyhour.routing.v1.Welcome.commands:type_name -> busyhour.routing.v1.SwitchCommand
-	21, // 19: busyhour.routing.v1.SignalRefused.refusal:type_name -> busyhour.common.v1.Refusal
-	22, // 20: busyhour.routing.v1.SwitchCommand.wanted:type_name -> busyhour.routing.v1.Wanted
-	17, // 21: busyhour.routing.v1.Heartbeat.at:type_name -> google.protobuf.Timestamp
-	12, // 22: busyhour.routing.v1.SwitchPush.command:type_name -> busyhour.routing.v1.SwitchCommand
-	4,  // 23: busyhour.routing.v1.SignalingService.Connect:input_type -> busyhour.routing.v1.ConnectRequest
-	8,  // 24: busyhour.routing.v1.SignalingService.Connect:output_type -> busyhour.routing.v1.ConnectResponse
-	24, // [24:25] is the sub-list for method output_type
-	23, // [23:24] is the sub-list for method input_type
-	23, // [23:23] is the sub-list for extension type_name
-	23, // [23:23] is the sub-list for extension extendee
-	0,  // [0:23] is the sub-list for field type_name
+	23, // 1: busyhour.routing.v1.Signal.at:type_name -> google.protobuf.Timestamp
+	3,  // 2: busyhour.routing.v1.Signal.offered:type_name -> busyhour.routing.v1.CallOffered
+	4,  // 3: busyhour.routing.v1.Signal.ended:type_name -> busyhour.routing.v1.CallEnded
+	24, // 4: busyhour.routing.v1.CallOffered.required_skills:type_name -> busyhour.common.v1.Skill
+	22, // 5: busyhour.routing.v1.CallOffered.attributes:type_name -> busyhour.routing.v1.CallOffered.AttributesEntry
+	25, // 6: busyhour.routing.v1.CallEnded.by:type_name -> busyhour.routing.v1.EndedBy
+	6,  // 7: busyhour.routing.v1.ConnectRequest.hello:type_name -> busyhour.routing.v1.Hello
+	7,  // 8: busyhour.routing.v1.ConnectRequest.signals:type_name -> busyhour.routing.v1.SignalBatch
+	8,  // 9: busyhour.routing.v1.ConnectRequest.wanted_ack:type_name -> busyhour.routing.v1.WantedAck
+	9,  // 10: busyhour.routing.v1.ConnectRequest.inventory:type_name -> busyhour.routing.v1.Inventory
+	2,  // 11: busyhour.routing.v1.SignalBatch.signals:type_name -> busyhour.routing.v1.Signal
+	26, // 12: busyhour.routing.v1.WantedAck.revision:type_name -> busyhour.common.v1.Revision
+	10, // 13: busyhour.routing.v1.Inventory.calls:type_name -> busyhour.routing.v1.CarriedCall
+	1,  // 14: busyhour.routing.v1.CarriedCall.state:type_name -> busyhour.routing.v1.CarriedCall.State
+	12, // 15: busyhour.routing.v1.ConnectResponse.welcome:type_name -> busyhour.routing.v1.Welcome
+	15, // 16: busyhour.routing.v1.ConnectResponse.ack:type_name -> busyhour.routing.v1.Ack
+	16, // 17: busyhour.routing.v1.ConnectResponse.refused:type_name -> busyhour.routing.v1.SignalRefused
+	17, // 18: busyhour.routing.v1.ConnectResponse.command:type_name -> busyhour.routing.v1.SwitchCommand
+	18, // 19: busyhour.routing.v1.ConnectResponse.drain:type_name -> busyhour.routing.v1.Drain
+	19, // 20: busyhour.routing.v1.ConnectResponse.heartbeat:type_name -> busyhour.routing.v1.Heartbeat
+	13, // 21: busyhour.routing.v1.ConnectResponse.inventory_request:type_name -> busyhour.routing.v1.InventoryRequest
+	14, // 22: busyhour.routing.v1.ConnectResponse.resend:type_name -> busyhour.routing.v1.Resend
+	17, // 23: busyhour.routing.v1.Welcome.commands:type_name -> busyhour.routing.v1.SwitchCommand
+	27, // 24: busyhour.routing.v1.SignalRefused.refusal:type_name -> busyhour.common.v1.Refusal
+	28, // 25: busyhour.routing.v1.SwitchCommand.wanted:type_name -> busyhour.routing.v1.Wanted
+	23, // 26: busyhour.routing.v1.Heartbeat.at:type_name -> google.protobuf.Timestamp
+	23, // 27: busyhour.routing.v1.Switch.inventory_at:type_name -> google.protobuf.Timestamp
+	23, // 28: busyhour.routing.v1.Switch.alarm_since:type_name -> google.protobuf.Timestamp
+	17, // 29: busyhour.routing.v1.SwitchPush.command:type_name -> busyhour.routing.v1.SwitchCommand
+	5,  // 30: busyhour.routing.v1.SignalingService.Connect:input_type -> busyhour.routing.v1.ConnectRequest
+	11, // 31: busyhour.routing.v1.SignalingService.Connect:output_type -> busyhour.routing.v1.ConnectResponse
+	31, // [31:32] is the sub-list for method output_type
+	30, // [30:31] is the sub-list for method input_type
+	30, // [30:30] is the sub-list for extension type_name
+	30, // [30:30] is the sub-list for extension extendee
+	0,  // [0:30] is the sub-list for field type_name
 }
 
 func init() { file_busyhour_routing_v1_signaling_proto_init() }
@@ -1359,22 +1875,25 @@ func file_busyhour_routing_v1_signaling_proto_init() {
 		(*ConnectRequest_Hello)(nil),
 		(*ConnectRequest_Signals)(nil),
 		(*ConnectRequest_WantedAck)(nil),
+		(*ConnectRequest_Inventory)(nil),
 	}
-	file_busyhour_routing_v1_signaling_proto_msgTypes[7].OneofWrappers = []any{
+	file_busyhour_routing_v1_signaling_proto_msgTypes[9].OneofWrappers = []any{
 		(*ConnectResponse_Welcome)(nil),
 		(*ConnectResponse_Ack)(nil),
 		(*ConnectResponse_Refused)(nil),
 		(*ConnectResponse_Command)(nil),
 		(*ConnectResponse_Drain)(nil),
 		(*ConnectResponse_Heartbeat)(nil),
+		(*ConnectResponse_InventoryRequest)(nil),
+		(*ConnectResponse_Resend)(nil),
 	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_busyhour_routing_v1_signaling_proto_rawDesc), len(file_busyhour_routing_v1_signaling_proto_rawDesc)),
-			NumEnums:      1,
-			NumMessages:   16,
+			NumEnums:      2,
+			NumMessages:   21,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -54,6 +54,12 @@ const (
 	// RoutingServiceCloseContactProcedure is the fully-qualified name of the RoutingService's
 	// CloseContact RPC.
 	RoutingServiceCloseContactProcedure = "/busyhour.routing.v1.RoutingService/CloseContact"
+	// RoutingServiceListSwitchesProcedure is the fully-qualified name of the RoutingService's
+	// ListSwitches RPC.
+	RoutingServiceListSwitchesProcedure = "/busyhour.routing.v1.RoutingService/ListSwitches"
+	// RoutingServiceReapSwitchProcedure is the fully-qualified name of the RoutingService's ReapSwitch
+	// RPC.
+	RoutingServiceReapSwitchProcedure = "/busyhour.routing.v1.RoutingService/ReapSwitch"
 )
 
 // RoutingServiceClient is a client for the busyhour.routing.v1.RoutingService service.
@@ -70,7 +76,13 @@ type RoutingServiceClient interface {
 	// WatchQueueFigures sends them at once and then every second.
 	WatchQueueFigures(context.Context, *connect.Request[v1.WatchQueueFiguresRequest]) (*connect.ServerStreamForClient[v1.WatchQueueFiguresResponse], error)
 	// CloseContact ends a contact whatever state it is in: the supervisor's "close this card".
+	// A contact that is nowhere is answered too, with what was done about cards of it that screens may still show.
 	CloseContact(context.Context, *connect.Request[v1.CloseContactRequest]) (*connect.Response[v1.CloseContactResponse], error)
+	// ListSwitches shows the switches that answer inventories, with what their latest lacked.
+	ListSwitches(context.Context, *connect.Request[v1.ListSwitchesRequest]) (*connect.Response[v1.ListSwitchesResponse], error)
+	// ReapSwitch accepts that calls which a switch's latest inventory lacks are lost: a person's answer to the alarm. Again is
+	// harmless: what is lost already is not found missing any more.
+	ReapSwitch(context.Context, *connect.Request[v1.ReapSwitchRequest]) (*connect.Response[v1.ReapSwitchResponse], error)
 }
 
 // NewRoutingServiceClient constructs a client for the busyhour.routing.v1.RoutingService service.
@@ -126,6 +138,18 @@ func NewRoutingServiceClient(httpClient connect.HTTPClient, baseURL string, opts
 			connect.WithSchema(routingServiceMethods.ByName("CloseContact")),
 			connect.WithClientOptions(opts...),
 		),
+		listSwitches: connect.NewClient[v1.ListSwitchesRequest, v1.ListSwitchesResponse](
+			httpClient,
+			baseURL+RoutingServiceListSwitchesProcedure,
+			connect.WithSchema(routingServiceMethods.ByName("ListSwitches")),
+			connect.WithClientOptions(opts...),
+		),
+		reapSwitch: connect.NewClient[v1.ReapSwitchRequest, v1.ReapSwitchResponse](
+			httpClient,
+			baseURL+RoutingServiceReapSwitchProcedure,
+			connect.WithSchema(routingServiceMethods.ByName("ReapSwitch")),
+			connect.WithClientOptions(opts...),
+		),
 	}
 }
 
@@ -138,6 +162,8 @@ type routingServiceClient struct {
 	getQueueFigures   *connect.Client[v1.GetQueueFiguresRequest, v1.GetQueueFiguresResponse]
 	watchQueueFigures *connect.Client[v1.WatchQueueFiguresRequest, v1.WatchQueueFiguresResponse]
 	closeContact      *connect.Client[v1.CloseContactRequest, v1.CloseContactResponse]
+	listSwitches      *connect.Client[v1.ListSwitchesRequest, v1.ListSwitchesResponse]
+	reapSwitch        *connect.Client[v1.ReapSwitchRequest, v1.ReapSwitchResponse]
 }
 
 // Act calls busyhour.routing.v1.RoutingService.Act.
@@ -175,6 +201,16 @@ func (c *routingServiceClient) CloseContact(ctx context.Context, req *connect.Re
 	return c.closeContact.CallUnary(ctx, req)
 }
 
+// ListSwitches calls busyhour.routing.v1.RoutingService.ListSwitches.
+func (c *routingServiceClient) ListSwitches(ctx context.Context, req *connect.Request[v1.ListSwitchesRequest]) (*connect.Response[v1.ListSwitchesResponse], error) {
+	return c.listSwitches.CallUnary(ctx, req)
+}
+
+// ReapSwitch calls busyhour.routing.v1.RoutingService.ReapSwitch.
+func (c *routingServiceClient) ReapSwitch(ctx context.Context, req *connect.Request[v1.ReapSwitchRequest]) (*connect.Response[v1.ReapSwitchResponse], error) {
+	return c.reapSwitch.CallUnary(ctx, req)
+}
+
 // RoutingServiceHandler is an implementation of the busyhour.routing.v1.RoutingService service.
 type RoutingServiceHandler interface {
 	// Act carries out what an agent wants of a contact that they hold.
@@ -189,7 +225,13 @@ type RoutingServiceHandler interface {
 	// WatchQueueFigures sends them at once and then every second.
 	WatchQueueFigures(context.Context, *connect.Request[v1.WatchQueueFiguresRequest], *connect.ServerStream[v1.WatchQueueFiguresResponse]) error
 	// CloseContact ends a contact whatever state it is in: the supervisor's "close this card".
+	// A contact that is nowhere is answered too, with what was done about cards of it that screens may still show.
 	CloseContact(context.Context, *connect.Request[v1.CloseContactRequest]) (*connect.Response[v1.CloseContactResponse], error)
+	// ListSwitches shows the switches that answer inventories, with what their latest lacked.
+	ListSwitches(context.Context, *connect.Request[v1.ListSwitchesRequest]) (*connect.Response[v1.ListSwitchesResponse], error)
+	// ReapSwitch accepts that calls which a switch's latest inventory lacks are lost: a person's answer to the alarm. Again is
+	// harmless: what is lost already is not found missing any more.
+	ReapSwitch(context.Context, *connect.Request[v1.ReapSwitchRequest]) (*connect.Response[v1.ReapSwitchResponse], error)
 }
 
 // NewRoutingServiceHandler builds an HTTP handler from the service implementation. It returns the
@@ -241,6 +283,18 @@ func NewRoutingServiceHandler(svc RoutingServiceHandler, opts ...connect.Handler
 		connect.WithSchema(routingServiceMethods.ByName("CloseContact")),
 		connect.WithHandlerOptions(opts...),
 	)
+	routingServiceListSwitchesHandler := connect.NewUnaryHandler(
+		RoutingServiceListSwitchesProcedure,
+		svc.ListSwitches,
+		connect.WithSchema(routingServiceMethods.ByName("ListSwitches")),
+		connect.WithHandlerOptions(opts...),
+	)
+	routingServiceReapSwitchHandler := connect.NewUnaryHandler(
+		RoutingServiceReapSwitchProcedure,
+		svc.ReapSwitch,
+		connect.WithSchema(routingServiceMethods.ByName("ReapSwitch")),
+		connect.WithHandlerOptions(opts...),
+	)
 	return "/busyhour.routing.v1.RoutingService/", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch r.URL.Path {
 		case RoutingServiceActProcedure:
@@ -257,6 +311,10 @@ func NewRoutingServiceHandler(svc RoutingServiceHandler, opts ...connect.Handler
 			routingServiceWatchQueueFiguresHandler.ServeHTTP(w, r)
 		case RoutingServiceCloseContactProcedure:
 			routingServiceCloseContactHandler.ServeHTTP(w, r)
+		case RoutingServiceListSwitchesProcedure:
+			routingServiceListSwitchesHandler.ServeHTTP(w, r)
+		case RoutingServiceReapSwitchProcedure:
+			routingServiceReapSwitchHandler.ServeHTTP(w, r)
 		default:
 			http.NotFound(w, r)
 		}
@@ -292,4 +350,12 @@ func (UnimplementedRoutingServiceHandler) WatchQueueFigures(context.Context, *co
 
 func (UnimplementedRoutingServiceHandler) CloseContact(context.Context, *connect.Request[v1.CloseContactRequest]) (*connect.Response[v1.CloseContactResponse], error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("busyhour.routing.v1.RoutingService.CloseContact is not implemented"))
+}
+
+func (UnimplementedRoutingServiceHandler) ListSwitches(context.Context, *connect.Request[v1.ListSwitchesRequest]) (*connect.Response[v1.ListSwitchesResponse], error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("busyhour.routing.v1.RoutingService.ListSwitches is not implemented"))
+}
+
+func (UnimplementedRoutingServiceHandler) ReapSwitch(context.Context, *connect.Request[v1.ReapSwitchRequest]) (*connect.Response[v1.ReapSwitchResponse], error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("busyhour.routing.v1.RoutingService.ReapSwitch is not implemented"))
 }
