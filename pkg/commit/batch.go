@@ -26,6 +26,7 @@ type verdict struct {
 	committed, duplicate bool
 	revision             Revision // of the duplicate's first outcome
 	conflict             string   // the key that somebody else changed
+	full                 bool     // the outboxes hold as much as they may
 	older                []entry  // entries of the records' outboxes that were open before
 	err                  error
 }
@@ -137,7 +138,7 @@ func (b *batcher) run(epoch uint32, batch []pending) {
 
 func (s *Store) runCommits(ctx context.Context, tenant string, epoch uint32, batch []pending) ([]verdict, error) {
 	w := newWriting(MarkKey(tenant, s.service), Key(tenant, s.service, epoch, outbox))
-	w.args = append(w.args, epoch, len(batch))
+	w.args = append(w.args, epoch, len(batch), s.outboxLimit, s.outboxLimit+s.outboxLimit/2)
 	for _, p := range batch {
 		w.commit(p.tx)
 	}
@@ -189,6 +190,8 @@ func (s *Store) verdictOf(w *writing, answer any) (verdict, error) {
 	case "duplicate":
 		older, err := decodeEntries(words[2:])
 		return verdict{duplicate: true, revision: RevisionOf(number(words[1])), older: older}, err
+	case "full":
+		return verdict{full: true}, nil
 	case "foreign":
 		s.forgetForeign(words[1])
 		fallthrough
@@ -236,7 +239,7 @@ func (w *writing) key(k string) int {
 }
 
 func (w *writing) commit(tx *Tx) {
-	w.args = append(w.args, tx.op)
+	w.args = append(w.args, tx.op, flag(tx.grows))
 	w.args = append(w.args, len(tx.marks))
 	for _, m := range tx.marks {
 		w.args = append(w.args, w.key(m), tx.store.foreignEpoch(m))
@@ -272,7 +275,15 @@ func (w *writing) commit(tx *Tx) {
 	}
 }
 
-func outOfMemory(err error) bool { return strings.HasPrefix(err.Error(), "OOM") }
+func flag(set bool) string {
+	if set {
+		return "1"
+	}
+	return "0"
+}
+
+// outOfMemory reports whether Redis refused the script's first write for want of memory. Nothing was written then.
+func outOfMemory(err error) bool { return strings.Contains(err.Error(), "OOM command not allowed") }
 
 // retryable reports whether the commit may have happened, or may happen a moment later: the operation's id tells at the
 // next load.

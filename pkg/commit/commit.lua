@@ -1,8 +1,8 @@
 -- commit: one or many commits of one tenant, service and epoch. Redis rolls nothing back, so everything is read and
 -- checked, types included, before the first write.
 -- KEYS[1] the own mark, KEYS[2] the index of open outboxes, then whatever the commits name.
--- ARGV: epoch; number of commits; then per commit
---   op
+-- ARGV: epoch; number of commits; bytes that the outboxes may hold for new work; the same for all; then per commit
+--   op, '1' if it begins new work
 --   marks:   count, {KEY epoch}          foreign marks that must be open in that epoch
 --   records: count, {KEY expected new value}   the first is the primary; new '' deletes
 --   guards:  count, {KEY expected}
@@ -12,18 +12,18 @@
 --   events:  count, {KEY record entry}   KEY is the record's outbox list
 -- Answers {why} if the state is not verified, else {'', seq, verdicts...}, a verdict being
 --   {'committed', open entries older than these...} | {'duplicate', revision, open entries...}
---   {'conflict', KEY} | {'foreign', KEY}
+--   {'conflict', KEY} | {'foreign', KEY} | {'full'}
 local info = redis.pcall('INFO', 'replication')
 local replid = type(info) == 'string' and string.match(info, 'master_replid:(%x+)') or ''
 local replica = type(info) == 'string' and string.find(info, 'role:slave', 1, true)
-local mark = redis.call('HMGET', KEYS[1], 'epoch', 'open', 'replid')
+local mark = redis.call('HMGET', KEYS[1], 'epoch', 'open', 'replid', 'outbox')
 if not mark[1] then return {'missing'} end
 if mark[1] ~= ARGV[1] then return {'epoch'} end
 if mark[2] ~= '1' then return {'closed'} end
 if replica then return {'replica'} end
 if mark[3] ~= replid then return {'replid'} end
 
-local a = 2
+local a = 4
 local function arg()
 	a = a + 1
 	return ARGV[a]
@@ -69,6 +69,16 @@ local function remember(k)
 	if not older[k] then older[k] = redis.call('LRANGE', KEYS[k], 0, 7) end
 end
 
+local waiting = tonumber(mark[4]) or 0 -- bytes in all outboxes, with what this script adds
+local added = 0
+local function fits(c)
+	local bytes = 0
+	for _, e in ipairs(c.events) do bytes = bytes + #e[3] end
+	if bytes > 0 and waiting + bytes > tonumber(c.grow == '1' and ARGV[3] or ARGV[4]) then return false end
+	waiting, added = waiting + bytes, added + bytes
+	return true
+end
+
 local function check(c)
 	for _, m in ipairs(c.marks) do
 		if not open_in(m[1], m[2]) then return {'foreign', m[1]} end
@@ -87,6 +97,7 @@ local function check(c)
 	for _, g in ipairs(c.guards) do
 		if revision[g[1]] ~= g[2] then return {'conflict', g[1]} end
 	end
+	if not fits(c) then return {'full'} end
 	for _, r in ipairs(c.records) do
 		revision[r[1]], operation[r[1]] = r[3] == '' and '0' or r[3], c.op
 	end
@@ -99,7 +110,7 @@ end
 
 local commits, verdicts, accepted = {}, {}, 0
 for i = 1, tonumber(ARGV[2]) do
-	local c = {op = arg(), marks = list(2), records = list(4), guards = list(2),
+	local c = {op = arg(), grow = arg(), marks = list(2), records = list(4), guards = list(2),
 		removes = list(2), adds = list(3), counts = list(3), events = list(3)}
 	for _, r in ipairs(c.records) do load(r[1]) end
 	for _, g in ipairs(c.guards) do load(g[1]) end
@@ -136,6 +147,7 @@ for i = 1, accepted do
 end
 local seq = redis.call('HGET', KEYS[1], 'seq') or '0'
 if accepted > 0 then seq = redis.call('HINCRBY', KEYS[1], 'seq', accepted) end
+if added > 0 then redis.call('HINCRBY', KEYS[1], 'outbox', added) end
 local answer = {'', tostring(seq)}
 for _, v in ipairs(verdicts) do answer[#answer + 1] = v end
 return answer

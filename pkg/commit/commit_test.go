@@ -43,6 +43,9 @@ var promises = []struct {
 	{"a Redis that does not answer is a refusal that says later", testRedisAway},
 	{"a tenant that is not served is refused", testUnknownTenant},
 	{"a walk finds every record, and whether the log has it", testWalk},
+	{"new work is refused first when events pile up", testNewWorkIsRefusedFirst},
+	{"a new epoch counts the bytes of its outboxes anew", testBytesAreCountedAnewInANewEpoch},
+	{"bytes are counted once, however often a commit or a drain is repeated", testRepeatsCountOnce},
 }
 
 func TestPromisesOnMiniredis(t *testing.T) {

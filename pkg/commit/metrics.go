@@ -23,6 +23,7 @@ type metrics struct {
 	published      *prometheus.CounterVec
 	relayed        prometheus.Counter
 	outboxOpen     *prometheus.GaugeVec
+	outboxBytes    *prometheus.GaugeVec
 	outboxAge      *prometheus.GaugeVec
 }
 
@@ -66,12 +67,15 @@ func newMetrics(r prometheus.Registerer, service string) *metrics {
 		outboxOpen: prometheus.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "busyhour_outbox_open_records", Help: "Records with an open outbox.", ConstLabels: labels,
 		}, []string{"tenant"}),
+		outboxBytes: prometheus.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "busyhour_outbox_bytes", Help: "Bytes of events that wait for the log.", ConstLabels: labels,
+		}, []string{"tenant"}),
 		outboxAge: prometheus.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "busyhour_outbox_age_seconds", Help: "Age of the oldest open outbox.", ConstLabels: labels,
 		}, []string{"tenant"}),
 	}
 	r.MustRegister(m.seconds, m.batch, m.conflicts, m.sequenceAlarms, m.gateOpen, m.gateEpoch, m.durable, m.voided,
-		m.published, m.relayed, m.outboxOpen, m.outboxAge)
+		m.published, m.relayed, m.outboxOpen, m.outboxBytes, m.outboxAge)
 	return m
 }
 

@@ -259,8 +259,8 @@ func (o *outboxes) remove(bundle []removal) {
 	defer cancel()
 	for at, removals := range spaces {
 		for part := range slices.Chunk(removals, 64) {
-			keys := []string{Key(at.tenant, o.store.service, at.epoch, outbox)}
-			var args []any
+			keys := []string{MarkKey(at.tenant, o.store.service), Key(at.tenant, o.store.service, at.epoch, outbox)}
+			args := []any{at.epoch}
 			for _, r := range part {
 				keys = append(keys, Key(at.tenant, o.store.service, at.epoch, outboxOf(r.record)))
 				args = append(args, r.record, r.through.Number())

@@ -2,9 +2,11 @@ package commit
 
 import (
 	"context"
+	"errors"
 	"strconv"
 	"time"
 
+	"github.com/redis/go-redis/v9"
 	"go.uber.org/zap"
 	"golang.org/x/sync/errgroup"
 )
@@ -66,12 +68,22 @@ func (s *Store) relay(ctx context.Context, tenant string, epoch uint32) error {
 	return group.Wait()
 }
 
+// gaugeOutbox shows how much waits for the log, and since when.
 func (s *Store) gaugeOutbox(ctx context.Context, tenant, key string) error {
-	n, err := s.redis.ZCard(ctx, key).Result()
-	if err != nil {
+	pipe := s.redis.Pipeline()
+	records := pipe.ZCard(ctx, key)
+	oldest := pipe.ZRangeWithScores(ctx, key, 0, 0)
+	bytes := pipe.HGet(ctx, MarkKey(tenant, s.service), "outbox")
+	if _, err := pipe.Exec(ctx); err != nil && !errors.Is(err, redis.Nil) {
 		return err
 	}
-	s.metrics.outboxOpen.WithLabelValues(tenant).Set(float64(n))
+	s.metrics.outboxOpen.WithLabelValues(tenant).Set(float64(records.Val()))
+	s.metrics.outboxBytes.WithLabelValues(tenant).Set(float64(number(bytes.Val())))
+	age := 0.0
+	if first := oldest.Val(); len(first) > 0 {
+		age = max(0, time.Since(time.UnixMilli(int64(first[0].Score))).Seconds())
+	}
+	s.metrics.outboxAge.WithLabelValues(tenant).Set(age)
 	return nil
 }
 

@@ -1,6 +1,7 @@
 package commit
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -39,7 +40,12 @@ type Config struct {
 	Epochs   Epochs
 	Logger   *zap.Logger
 	Registry prometheus.Registerer
+	// OutboxLimit is how many bytes of a tenant's events may wait for the log before new work is refused; what lives has
+	// half as much again. Zero is half a gibibyte.
+	OutboxLimit int64
 }
+
+const defaultOutboxLimit = 512 << 20
 
 // Store holds the records of one service.
 type Store struct {
@@ -49,6 +55,8 @@ type Store struct {
 	log     *zap.Logger
 	epochs  Epochs
 	metrics *metrics
+
+	outboxLimit int64
 
 	gates    map[string]*gate // by tenant; never changed after Open
 	batchers map[string]*batcher
@@ -69,8 +77,8 @@ func Open(cfg Config) (*Store, error) {
 	}
 	s := &Store{
 		redis: cfg.Redis, service: cfg.Service, tenants: slices.Clone(cfg.Tenants), log: cfg.Logger, epochs: cfg.Epochs,
-		metrics: newMetrics(cfg.Registry, cfg.Service),
-		gates:   map[string]*gate{}, batchers: map[string]*batcher{}, foreign: map[string]uint32{},
+		metrics: newMetrics(cfg.Registry, cfg.Service), outboxLimit: cmp.Or(cfg.OutboxLimit, defaultOutboxLimit),
+		gates: map[string]*gate{}, batchers: map[string]*batcher{}, foreign: map[string]uint32{},
 		load: newScript(loadSource), commit: newScript(commitSource), drained: newScript(drainedSource), claim: newScript(claimSource),
 	}
 	for _, t := range s.tenants {
@@ -142,8 +150,8 @@ const tries = 10
 // is, with a Result that names the record decided on, for a refusal too is acknowledged only when what it rests on is
 // durable. op is the operation's id: meeting it again on the primary record, Do answers with the first outcome.
 //
-// Errors: a *refusal.Refusal, Unavailable while the tenant is closed or Redis does not answer, and NotFound for a tenant
-// that is not served; Conflict if others were first ten times over; otherwise what Redis said.
+// Errors: a *refusal.Refusal, Unavailable while the tenant is closed, Redis does not answer or has no room (NoRoom), and
+// NotFound for a tenant that is not served; Conflict if others were first ten times over; otherwise what Redis said.
 func (s *Store) Do(ctx context.Context, tenant, op string, decide func(ctx context.Context, tx *Tx) error) (Result, error) {
 	began := time.Now()
 	result, err := s.do(ctx, tenant, op, decide)
@@ -177,10 +185,11 @@ func (s *Store) do(ctx context.Context, tenant, op string, decide func(ctx conte
 			return result, decided
 		}
 		v, err := s.batchers[tenant].submit(ctx, tx)
-		if err != nil && !retryable(err) {
-			return Result{}, fmt.Errorf("commit %s of %s/%s: %w", op, tenant, s.service, err)
-		}
 		switch {
+		case err != nil && outOfMemory(err):
+			return Result{}, noMemory(tenant, s.service)
+		case err != nil && !retryable(err):
+			return Result{}, fmt.Errorf("commit %s of %s/%s: %w", op, tenant, s.service, err)
 		case err != nil: // outcome unknown: load again, the operation's id tells
 			conflict = err
 		case v.committed:
@@ -193,6 +202,8 @@ func (s *Store) do(ctx context.Context, tenant, op string, decide func(ctx conte
 		case v.duplicate:
 			result.Revision, result.Duplicate = v.revision, true
 			return result, nil
+		case v.full:
+			return Result{}, noRoom(tenant, s.service, s.outboxLimit)
 		default:
 			s.metrics.conflicts.WithLabelValues(kindOf(v.conflict)).Inc()
 			conflict = fmt.Errorf("%s was changed by somebody else", v.conflict)

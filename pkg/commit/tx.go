@@ -53,6 +53,7 @@ type Tx struct {
 	tenant, op string
 	epoch      uint32
 	unverified bool // a Read: answer even if the state is not verified
+	grows      bool // it begins new work
 	trace      []eventlog.Header
 
 	asked   []read
@@ -203,6 +204,10 @@ func (tx *Tx) Deadline(r *Record, at time.Time) {
 
 // Increment adds to a counter of this service. A counter lives as long as its epoch.
 func (tx *Tx) Increment(name string, by int64) { tx.counts = append(tx.counts, count{name, by}) }
+
+// Grow says that this commit begins new work, such as a new contact. When events pile up before the log, new work is
+// refused first, so that what lives can go on.
+func (tx *Tx) Grow() { tx.grows = true }
 
 func (tx *Tx) key(name string) string { return Key(tx.tenant, tx.store.service, tx.epoch, name) }
 

@@ -113,7 +113,7 @@ func New(_ context.Context, cfg Config, b *boot.Backends) (*Service, error) {
 	}
 	if s.store, err = commit.Open(commit.Config{
 		Redis: b.Redis, Service: state.Service, Tenants: b.Tenants,
-		Log: s.producer, Epochs: s.epochs, Logger: b.Log, Registry: b.Registry,
+		Log: s.producer, Epochs: s.epochs, Logger: b.Log, Registry: b.Registry, OutboxLimit: b.OutboxLimit,
 	}); err != nil {
 		return nil, err
 	}

@@ -92,7 +92,7 @@ func (s *Service) connect(b *boot.Backends) (err error) {
 	}
 	s.store, err = commit.Open(commit.Config{
 		Redis: b.Redis, Service: state.Service, Tenants: b.Tenants, Log: s.producer, Epochs: s.epochs,
-		Logger: b.Log, Registry: b.Registry,
+		Logger: b.Log, Registry: b.Registry, OutboxLimit: b.OutboxLimit,
 	})
 	if err != nil {
 		return errors.Join(err, s.producer.Close())

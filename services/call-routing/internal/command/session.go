@@ -2,6 +2,7 @@ package command
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"sync"
@@ -11,6 +12,7 @@ import (
 
 	routingv1 "github.com/busyhour/busyhour/api/gen/busyhour/routing/v1"
 	"github.com/busyhour/busyhour/pkg/refusal"
+	"github.com/busyhour/busyhour/services/call-routing/internal/flow"
 )
 
 // maxCommands bounds what waits for a slow switch; with more, it is told everything anew instead.
@@ -113,7 +115,7 @@ func (s *session) outcome(position uint64, err error) {
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		s.finish(position)
-	case refused:
+	case refused, errors.Is(err, flow.ErrNoRoom): // the rest of the stream does not rest on a call that never began
 		s.refuse(position, no)
 	default:
 		// What follows in this stream rests on it: the sender resends from here, in order.

@@ -160,6 +160,9 @@ func decide(ctx context.Context, tx *commit.Tx, d *decision, id string, cmd cont
 		}
 		return nil
 	}
+	if d.contact == nil {
+		tx.Grow()
+	}
 	d.revision = tx.Next(r)
 	return keep(ctx, tx, d, r, w)
 }

@@ -2,6 +2,8 @@ package flow
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"strconv"
 	"time"
 
@@ -9,6 +11,7 @@ import (
 	"go.opentelemetry.io/otel/trace"
 
 	routingv1 "github.com/busyhour/busyhour/api/gen/busyhour/routing/v1"
+	"github.com/busyhour/busyhour/pkg/commit"
 	"github.com/busyhour/busyhour/pkg/refusal"
 	"github.com/busyhour/busyhour/services/call-routing/internal/contact"
 )
@@ -20,9 +23,13 @@ const (
 	lastRetry      = 500 * time.Millisecond
 )
 
+// ErrNoRoom says that a new call cannot be taken in now: events pile up before the log, or Redis is full. Living calls go
+// on.
+var ErrNoRoom = errors.New("no room for new calls")
+
 // Signal takes what a switch says. Signals of one call are decided in the order in which they are handed in. done is
-// called once: with nil when the outcome is durable, with a *refusal.Refusal when it is refused for good, and otherwise
-// with the error for which it must be sent again. done must not block.
+// called once: with nil when the outcome is durable, with a *refusal.Refusal when it is refused for good, with ErrNoRoom
+// when a call cannot begin now, and otherwise with the error for which it must be sent again. done must not block.
 func (f *Flow) Signal(ctx context.Context, s *routingv1.Signal, done func(error)) {
 	ctx, span := tracer.Start(ctx, "signal", trace.WithAttributes(attribute.String("tenant", s.Tenant), attribute.String("kind", s.Kind.String())))
 	p := &patient{Flow: f, signal: s, id: contact.ID(s.Tenant, s.SwitchId, s.CallId), came: time.Now(), retry: firstRetry}
@@ -60,6 +67,10 @@ func (p *patient) try(ctx context.Context) (again time.Duration) {
 			}
 			p.done(err)
 		})
+		return 0
+	case commit.NoRoom(err) && p.signal.Kind == routingv1.SignalKind_SIGNAL_KIND_OFFERED:
+		p.metrics.signal(p.signal.Kind, "no room")
+		p.done(fmt.Errorf("%w: %w", ErrNoRoom, err)) // at once: the switch can still send the caller elsewhere
 		return 0
 	case err != nil:
 		return p.later(err)

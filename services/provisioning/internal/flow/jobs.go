@@ -103,6 +103,9 @@ func (f *Flow) changeJob(ctx context.Context, tenant, id, what string, decide fu
 		if err != nil || next == nil {
 			return at(err, r)
 		}
+		if have == nil {
+			tx.Grow()
+		}
 		j = next
 		return state.PutJob(tx, r, next, what)
 	})
