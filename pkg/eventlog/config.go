@@ -74,6 +74,20 @@ func (c Config) forProducer() (*sarama.Config, error) {
 	return s, nil
 }
 
+func (c Config) forWriter(id string) (*sarama.Config, error) {
+	s, err := c.forProducer()
+	if err != nil {
+		return nil, err
+	}
+	s.ChannelBufferSize = 256
+	s.Producer.Retry.Max = 8 // about 5 s: a writer that gives up costs little, its partition is taken anew
+	s.Producer.Transaction.ID = id
+	s.Producer.Transaction.Timeout = transactionTimeout
+	s.Producer.Transaction.Retry.Max = 250
+	s.Producer.Transaction.Retry.Backoff = 20 * time.Millisecond // until the transaction before has ended on every broker
+	return s, nil
+}
+
 func (c Config) forGroup() (*sarama.Config, error) {
 	s, err := c.client()
 	if err != nil {

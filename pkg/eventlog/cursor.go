@@ -22,6 +22,7 @@ type cursor struct {
 	topic     string
 	partition int32
 	next      int64 // the offset to be read next
+	dirty     bool  // reads also what stands in transactions that are open or given up
 }
 
 // ends are the offsets behind the last record.
@@ -44,6 +45,9 @@ func (c *cursor) fetch(wait time.Duration) ([]Message, ends, error) {
 		Isolation:    sarama.ReadCommitted,
 		SessionEpoch: -1, // no fetch session
 	}
+	if c.dirty {
+		request.Isolation = sarama.ReadUncommitted
+	}
 	request.AddBlock(c.topic, c.partition, c.next, fetchBytes, epoch)
 	response, err := broker.Fetch(request)
 	if err != nil {
@@ -58,6 +62,9 @@ func (c *cursor) fetch(wait time.Duration) ([]Message, ends, error) {
 		return nil, ends{}, errOutOfRange
 	case !errors.Is(block.Err, sarama.ErrNoError):
 		return nil, ends{}, block.Err
+	}
+	if c.dirty {
+		block.LastStableOffset = block.HighWaterMarkOffset
 	}
 	messages, err := c.take(block)
 	return messages, ends{stable: block.LastStableOffset, high: block.HighWaterMarkOffset}, err

@@ -51,6 +51,16 @@ func (m Marker) message(topic string, key []byte) Message {
 	}}
 }
 
+// FloorKey is the key of a tenant's floor in a compacted topic.
+func FloorKey(tenant string) string { return "epoch/" + tenant }
+
+// Floor is the marker for one of its tenants alone, to be kept in a compacted topic: there the latest of each tenant
+// stays, and a Voider that is given it knows what was void before.
+func (m Marker) Floor(topic, tenant string) Message {
+	m.Tenants = []string{tenant}
+	return m.message(topic, []byte(FloorKey(tenant)))
+}
+
 // FenceTopic puts a marker into every partition of an events topic and returns their offsets: ends[partition] is where
 // the marker stands. A reader that goes up to there and heeds the markers has all that will ever count of the lower
 // epochs. The topic must not grow meanwhile: growth and recovery exclude each other.

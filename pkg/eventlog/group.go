@@ -26,7 +26,8 @@ type Handler func(ctx context.Context, m Message, done func(error))
 type Group struct {
 	name    string
 	topics  []string
-	handler Handler
+	handler Handler // or
+	own     Own
 	log     *zap.Logger
 	metrics *groupMetrics
 
@@ -35,7 +36,12 @@ type Group struct {
 	joined   atomic.Bool
 
 	mu     sync.Mutex
-	claims map[partitionKey]*claim
+	claims map[partitionKey]lagging
+}
+
+// lagging is a partition that this member has.
+type lagging interface {
+	lag(now time.Time) (records int64, age time.Duration)
 }
 
 type partitionKey struct {
@@ -45,10 +51,20 @@ type partitionKey struct {
 
 // NewGroup makes a member; it joins when it runs.
 func NewGroup(cfg Config, group string, topics []string, h Handler) (*Group, error) {
+	g, err := newGroup(cfg, group, topics, func(*sarama.Config) {})
+	if err != nil {
+		return nil, err
+	}
+	g.handler = h
+	return g, nil
+}
+
+func newGroup(cfg Config, group string, topics []string, adjust func(*sarama.Config)) (*Group, error) {
 	conf, err := cfg.forGroup()
 	if err != nil {
 		return nil, fmt.Errorf("consumer group %s: %w", group, err)
 	}
+	adjust(conf)
 	client, err := newSplitClient(cfg.Brokers, conf)
 	if err != nil {
 		return nil, fmt.Errorf("consumer group %s: connect to %v: %w", group, cfg.Brokers, err)
@@ -58,10 +74,10 @@ func NewGroup(cfg Config, group string, topics []string, h Handler) (*Group, err
 		return nil, errors.Join(fmt.Errorf("consumer group %s: %w", group, err), client.Close())
 	}
 	g := &Group{
-		name: group, topics: topics, handler: h,
+		name: group, topics: topics,
 		log:    cfg.logger().With(zap.String("group", group)),
 		client: client, consumer: consumer,
-		claims: map[partitionKey]*claim{},
+		claims: map[partitionKey]lagging{},
 	}
 	g.metrics = newGroupMetrics(cfg.Registry, g)
 	return g, nil
@@ -129,6 +145,9 @@ func (m member) Cleanup(sarama.ConsumerGroupSession) error {
 // ConsumeClaim has one partition until it is taken away. sarama commits what was marked every half second, and when
 // this returns.
 func (m member) ConsumeClaim(session sarama.ConsumerGroupSession, from sarama.ConsumerGroupClaim) error {
+	if m.own != nil {
+		return m.ownClaim(session, from)
+	}
 	key := partitionKey{from.Topic(), from.Partition()}
 	c := &claim{
 		topic: key.topic, partition: key.partition, handler: m.handler,
@@ -149,7 +168,7 @@ func (m member) ConsumeClaim(session sarama.ConsumerGroupSession, from sarama.Co
 	return nil
 }
 
-func (g *Group) setClaim(key partitionKey, c *claim) {
+func (g *Group) setClaim(key partitionKey, c lagging) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if c == nil {
@@ -160,7 +179,7 @@ func (g *Group) setClaim(key partitionKey, c *claim) {
 }
 
 // assigned is a copy of the claims.
-func (g *Group) assigned() map[partitionKey]*claim {
+func (g *Group) assigned() map[partitionKey]lagging {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	return maps.Clone(g.claims)

@@ -55,94 +55,171 @@ func readPartitions(ctx context.Context, client sarama.Client, topic string, fro
 	all, ctx := errgroup.WithContext(ctx)
 	for _, partition := range partitions {
 		all.Go(func() error {
-			r := partitionReader{cursor: cursor{client: client, topic: topic, partition: partition}, each: each}
-			if err := r.read(ctx, at(from, partition), at(to, partition)); err != nil {
-				return fmt.Errorf("partition %d: %w", partition, err)
-			}
-			return nil
+			span := Span{From: at(from, partition, Oldest), To: at(to, partition, Newest)}
+			return readPartition(ctx, client, topic, partition, span, each)
 		})
 	}
 	return all.Wait()
 }
 
-// at is offsets[partition], or nil when there are none.
-func at(offsets []int64, partition int32) *int64 {
+func at(offsets []int64, partition int32, otherwise int64) int64 {
 	if offsets == nil {
-		return nil
+		return otherwise
 	}
-	return &offsets[partition]
+	return offsets[partition]
+}
+
+// Oldest and Newest stand for an offset in a Span.
+const (
+	Oldest = -2
+	Newest = -1
+)
+
+// Span is a part of a partition.
+type Span struct {
+	// From is the first offset, or Oldest; To is the last one, or Newest: what is there at the call.
+	From, To int64
+	// Uncommitted reads also what stands in transactions that are open, or were given up. Newest is then the end of the
+	// log; else it ends where the oldest open transaction begins.
+	Uncommitted bool
+}
+
+// Reader reads partitions by plain fetches, on connections of its own. It may be used concurrently.
+type Reader struct {
+	client sarama.Client
+	end    func() bool
+}
+
+// OpenReader connects. The end of ctx ends its reads.
+func OpenReader(ctx context.Context, cfg Config) (*Reader, error) {
+	conf, err := cfg.client()
+	if err != nil {
+		return nil, fmt.Errorf("open a reader: %w", err)
+	}
+	client, err := sarama.NewClient(cfg.Brokers, conf)
+	if err != nil {
+		return nil, fmt.Errorf("open a reader: connect to %v: %w", cfg.Brokers, err)
+	}
+	// Requests know no context: closing the connections is what ends them early.
+	return &Reader{client: client, end: context.AfterFunc(ctx, func() { _ = client.Close() })}, nil
+}
+
+// Close ends the reader.
+func (r *Reader) Close() {
+	if r.end() {
+		_ = r.client.Close()
+	}
+}
+
+// Partitions is how many the topic has.
+func (r *Reader) Partitions(topic string) (int, error) {
+	if err := r.client.RefreshMetadata(topic); err != nil {
+		return 0, fmt.Errorf("how many partitions %s has: %w", topic, err)
+	}
+	partitions, err := r.client.Partitions(topic)
+	if err != nil {
+		return 0, fmt.Errorf("how many partitions %s has: %w", topic, err)
+	}
+	return len(partitions), nil
+}
+
+// Start is the oldest offset of a partition.
+func (r *Reader) Start(topic string, partition int32) (int64, error) {
+	start, err := offsetAt(r.client, topic, partition, sarama.OffsetOldest, false)
+	if err != nil {
+		return 0, fmt.Errorf("where %s/%d begins: %w", topic, partition, err)
+	}
+	return start, nil
+}
+
+// Read is ReadTopic for a part of one partition.
+func (r *Reader) Read(ctx context.Context, topic string, partition int32, span Span, each func(Message) error) error {
+	if err := readPartition(ctx, r.client, topic, partition, span, each); err != nil {
+		return fmt.Errorf("read %s: %w", topic, err)
+	}
+	return nil
+}
+
+func readPartition(ctx context.Context, client sarama.Client, topic string, partition int32, span Span, each func(Message) error) error {
+	c := cursor{client: client, topic: topic, partition: partition, dirty: span.Uncommitted}
+	r := partitionReader{cursor: c, span: span, each: each}
+	if err := r.read(ctx); err != nil {
+		return fmt.Errorf("partition %d: %w", partition, err)
+	}
+	return nil
 }
 
 type partitionReader struct {
 	cursor
+	span Span
+	end  int64 // behind the last offset to be read
 	each func(Message) error
 }
 
-func (r *partitionReader) read(ctx context.Context, from, to *int64) error {
-	var end int64 // behind the last offset to be read
-	err := r.insist(ctx, func() (err error) {
-		if from != nil {
-			r.next = *from
-		} else if r.next, err = offsetAt(r.client, r.topic, r.partition, sarama.OffsetOldest, false); err != nil {
-			return err
-		}
-		if to != nil {
-			end = *to + 1
-			return nil
-		}
-		end, err = offsetAt(r.client, r.topic, r.partition, sarama.OffsetNewest, true)
-		return err
-	})
-	if err != nil {
+func (r *partitionReader) read(ctx context.Context) error {
+	if err := r.insist(ctx, r.begin); err != nil {
 		return err
 	}
-	for r.next < end {
+	for r.next < r.end {
 		var messages []Message
 		err := r.insist(ctx, func() (err error) {
-			messages, err = r.fetchOnce(from != nil, end)
+			messages, err = r.fetchOnce()
 			return err
 		})
 		if err != nil {
 			return err
 		}
-		if err := r.hand(ctx, messages, end); err != nil {
+		if err := r.hand(ctx, messages); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
+// begin finds out from where to where.
+func (r *partitionReader) begin() (err error) {
+	if r.next = r.span.From; r.next == Oldest {
+		if r.next, err = offsetAt(r.client, r.topic, r.partition, sarama.OffsetOldest, false); err != nil {
+			return err
+		}
+	}
+	if r.end = r.span.To + 1; r.span.To == Newest {
+		r.end, err = offsetAt(r.client, r.topic, r.partition, sarama.OffsetNewest, !r.dirty)
+	}
+	return err
+}
+
 // fetchOnce fetches what is there. Only an open transaction is waited for: what stands behind it can't be read yet.
-func (r *partitionReader) fetchOnce(strict bool, end int64) ([]Message, error) {
+func (r *partitionReader) fetchOnce() ([]Message, error) {
 	messages, log, err := r.fetch(0)
 	switch {
 	case errors.Is(err, errOutOfRange):
-		return nil, r.afterStart(strict)
-	case err != nil || r.next < log.stable || r.next >= end:
+		return nil, r.afterStart()
+	case err != nil || r.next < log.stable || r.next >= r.end:
 		return messages, err
-	case log.high < end: // a new leader may need a moment to learn what is safe
-		return messages, fmt.Errorf("the log ends at offset %d, it should go to %d", log.high, end)
+	case log.high < r.end: // a new leader may need a moment to learn what is safe
+		return messages, fmt.Errorf("the log ends at offset %d, it should go to %d", log.high, r.end)
 	}
 	more, _, err := r.fetch(100 * time.Millisecond)
 	return append(messages, more...), err
 }
 
 // afterStart moves to the start of the log if retention has moved that since it was asked for.
-func (r *partitionReader) afterStart(strict bool) error {
+func (r *partitionReader) afterStart() error {
 	oldest, err := offsetAt(r.client, r.topic, r.partition, sarama.OffsetOldest, false)
 	switch {
 	case err != nil:
 		return err
-	case strict || oldest <= r.next:
+	case r.span.From != Oldest || oldest <= r.next:
 		return permanentError{fmt.Errorf("offset %d: %w, it begins at %d", r.next, errOutOfRange, oldest)}
 	}
 	r.next = oldest
 	return nil
 }
 
-func (r *partitionReader) hand(ctx context.Context, messages []Message, end int64) error {
+func (r *partitionReader) hand(ctx context.Context, messages []Message) error {
 	for _, m := range messages {
-		if m.Offset >= end {
+		if m.Offset >= r.end {
 			break
 		}
 		if err := ctx.Err(); err != nil {

@@ -34,6 +34,11 @@ func Run(t *testing.T, cfg eventlog.Config) {
 		{"a record that is not done is not marked", groupNeverMarksEarly},
 		{"members come and go, nothing is lost", groupMembersComeAndGo},
 		{"a member that joins does not hold up partitions that stay", groupKeepsGoing},
+		{"what was consumed and what came of it are committed together", transaction},
+		{"the later writer of an id wins, the earlier one writes no more", laterWriterWins},
+		{"a writer that was fenced says so", fencedIsSaid},
+		{"a member of an old generation can't commit a transaction", oldGenerationLoses},
+		{"an uncommitted read has what transactions hold or gave up", uncommittedRead},
 		{"missing topics are made, and a second time nothing is done", ensureCreates},
 		{"a topic is never shrunk, differences are named", ensureNamesDifferences},
 	} {
