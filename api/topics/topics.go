@@ -29,6 +29,8 @@ const (
 
 	Requests               = "provisioning.requests.v1"
 	Outcomes               = "provisioning.outcomes.v1"
+	JobState               = "provisioning.job-state.v1"
+	DirectoryEvents        = "provisioning.directory-events.v1"
 	Directory              = "provisioning.directory.v1"
 	ProvisioningEpochs     = "provisioning.epochs.v1"
 	ProvisioningDeadLetter = "provisioning.dead-letter.v1"
@@ -58,21 +60,23 @@ type Topic struct {
 func Plan() []Topic {
 	return []Topic{
 		{Signals, 12, "call id", Delete, day, "to 48, with the switches' signal rate", []string{"call-routing.signals"}, "signals from switches that speak Kafka"},
-		{ContactEvents, 12, "contact id", Delete, 7 * day, "to 48, with the transition rate", nil, "every contact transition, with the record after it"},
-		{ContactState, 12, "contact id", Compact, 0, "with contact-events", nil, "latest record per live contact, in order"},
+		{ContactEvents, 12, "contact id", Delete, 7 * day, "to 48, with the transition rate; contact-state first", []string{"call-routing.compactor"}, "every contact transition, with the record after it"},
+		{ContactState, 12, "contact id", Compact, 0, "before contact-events", nil, "latest event per contact, in order; a tombstone an hour after its end"},
 		{QueueStats, 6, "queue id", Delete, day, "none expected", nil, "aggregates per queue and interval"},
 		{RoutingEpochs, 1, "tenant", Compact, 0, "never: the offset is the epoch", nil, "epochs taken by call-routing"},
 		{RoutingDeadLetter, 3, "original key", Delete, 30 * day, "none expected", nil, "what call-routing could not read or apply, with why"},
 
 		{PresenceCommands, 6, "agent id", Delete, day, "to 24, with the number of agents", []string{"agent-presence.commands"}, "presence changes asked for by other systems"},
-		{AgentEvents, 6, "agent id", Delete, 7 * day, "to 24, with the number of agents", nil, "every presence transition"},
-		{AgentState, 6, "agent id", Compact, 0, "with agent-events", nil, "latest presence per agent"},
+		{AgentEvents, 6, "agent id", Delete, 7 * day, "to 24, with the number of agents; agent-state first", []string{"agent-presence.compactor"}, "every presence transition"},
+		{AgentState, 6, "tenant/agent id", Compact, 0, "before agent-events", nil, "latest event per agent, in order"},
 		{PresenceEpochs, 1, "tenant", Compact, 0, "never: the offset is the epoch", nil, "epochs taken by agent-presence"},
 		{PresenceDeadLetter, 3, "original key", Delete, 30 * day, "none expected", nil, "what agent-presence could not read or apply, with why"},
 
 		{Requests, 3, "agent id", Delete, 30 * day, "to 12; the workers behind it set the pace, not the partitions", []string{"provisioning.requests"}, "one record per item of a bulk job"},
-		{Outcomes, 3, "agent id; job id for the job as a whole", Delete, 30 * day, "with requests", nil, "what became of it, and of the job"},
-		{Directory, 3, "entity id", Compact, 0, "none expected", nil, "agents and queues as they should be"},
+		{Outcomes, 3, "agent id; job id for the job as a whole", Delete, 30 * day, "with requests; job-state first", []string{"provisioning.compactor"}, "what became of it, and of the job"},
+		{JobState, 3, "tenant/record", Compact, 0, "before outcomes", nil, "latest outcome per item and job, in order; a tombstone after 31 days"},
+		{DirectoryEvents, 3, "tenant/entity id", Delete, 7 * day, "none expected", []string{"provisioning.compactor"}, "every change of an agent or a queue"},
+		{Directory, 3, "tenant/entity id", Compact, 0, "before directory-events", nil, "agents and queues as they should be: latest event per entity, in order"},
 		{ProvisioningEpochs, 1, "tenant", Compact, 0, "never: the offset is the epoch", nil, "epochs taken by provisioning"},
 		{ProvisioningDeadLetter, 3, "original key", Delete, 30 * day, "none expected", nil, "what provisioning could not read or apply, with why"},
 	}

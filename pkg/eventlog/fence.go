@@ -54,9 +54,9 @@ func (m Marker) message(topic string, key []byte) Message {
 // FloorKey is the key of a tenant's floor in a compacted topic.
 func FloorKey(tenant string) string { return "epoch/" + tenant }
 
-// Floor is the marker for one of its tenants alone, to be kept in a compacted topic: there the latest of each tenant
+// FloorMessage is the marker for one of its tenants alone, to be kept in a compacted topic: there the latest of each tenant
 // stays, and a Voider that is given it knows what was void before.
-func (m Marker) Floor(topic, tenant string) Message {
+func (m Marker) FloorMessage(topic, tenant string) Message {
 	m.Tenants = []string{tenant}
 	return m.message(topic, []byte(FloorKey(tenant)))
 }

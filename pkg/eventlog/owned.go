@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/IBM/sarama"
+	"go.uber.org/zap"
 )
 
 // Own works on one partition while this member has it. It returns when ctx ends, for then the partition is taken away;
@@ -21,6 +22,7 @@ type Owned struct {
 	group   string
 	session sarama.ConsumerGroupSession
 	claim   sarama.ConsumerGroupClaim
+	client  sarama.Client
 	pause   func(bool)
 
 	wake chan struct{} // one element: records came
@@ -45,6 +47,15 @@ func (p *Owned) Committed() int64 { return max(p.claim.InitialOffset(), -1) }
 
 // End is behind the newest record that was heard of.
 func (p *Owned) End() int64 { return p.claim.HighWaterMarkOffset() }
+
+// Partitions is how many the topic has, as far as is known here: a minute ago at most.
+func (p *Owned) Partitions() int {
+	all, err := p.client.Partitions(p.Topic)
+	if err != nil {
+		return int(p.Partition) + 1
+	}
+	return len(all)
+}
 
 // Consumed is what a transaction commits that has dealt with everything below next. It names the group's generation of
 // this moment: a member that has lost the partition is refused.
@@ -116,7 +127,7 @@ func (p *Owned) pump() {
 func (m member) ownClaim(session sarama.ConsumerGroupSession, from sarama.ConsumerGroupClaim) error {
 	key := partitionKey{from.Topic(), from.Partition()}
 	p := &Owned{
-		Topic: key.topic, Partition: key.partition, group: m.name, session: session, claim: from,
+		Topic: key.topic, Partition: key.partition, group: m.name, session: session, claim: from, client: m.client,
 		pause: func(pause bool) { m.pause(key, pause) },
 		wake:  make(chan struct{}, 1),
 	}
@@ -128,8 +139,19 @@ func (m member) ownClaim(session sarama.ConsumerGroupSession, from sarama.Consum
 	}()
 	m.setClaim(key, p)
 	defer m.setClaim(key, nil)
-	return m.own(ctx, p)
+	if err := m.own(ctx, p); err != nil && ctx.Err() == nil {
+		m.metrics.errors.Inc()
+		m.log.Warn("the owner of a partition has failed, joining again", zap.String("topic", p.Topic), zap.Int32("partition", p.Partition), zap.Error(err))
+		select {
+		case <-time.After(ownerPause):
+		case <-ctx.Done():
+		}
+	}
+	return nil
 }
+
+// ownerPause keeps an owner that fails from making its group rebalance all the time.
+const ownerPause = time.Second
 
 // lag is how many records wait here, and how old the oldest is.
 func (p *Owned) lag(now time.Time) (records int64, age time.Duration) {

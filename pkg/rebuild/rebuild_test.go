@@ -88,8 +88,8 @@ func startShopOn(t *testing.T, cfg eventlog.Config, cache *embedded.Redis, epoch
 	config := Config{
 		Store: s.store, Epochs: s.epochs, Kafka: cfg, Producer: s.producer, Pod: "pod", Logger: zap.NewNop(), Registry: registry,
 		Source: Source{
-			EventTopics: []string{events},
-			Value:       func(m eventlog.Message) ([]byte, error) { return m.Value, nil },
+			Topics: []Topic{{Events: events}},
+			Value:  func(m eventlog.Message) ([]byte, error) { return m.Value, nil },
 			Derive: func(b *Build) error {
 				for _, r := range b.Records {
 					b.Add("shelf", r.Name, float64(r.Revision.N))

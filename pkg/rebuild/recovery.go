@@ -362,7 +362,7 @@ func (r *Recovery) drain(ctx context.Context, builders map[string]*commit.Builde
 // fence puts a marker into every partition of the events topics: behind it, events of lower epochs are void.
 func (r *Recovery) fence(ctx context.Context, tenants []string, epoch uint32, nonce string) (map[string][]int64, error) {
 	ends := map[string][]int64{}
-	for _, topic := range r.source.EventTopics {
+	for _, topic := range r.source.EventTopics() {
 		offsets, err := eventlog.FenceTopic(ctx, r.kafka, r.producer, topic, tenants, epoch, nonce)
 		if err != nil {
 			return nil, fmt.Errorf("fence %s: %w", topic, err)

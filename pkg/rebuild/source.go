@@ -10,10 +10,9 @@ import (
 
 // Source is how a service's log becomes records again.
 type Source struct {
-	// EventTopics are read from their start to this recovery's own marker.
-	EventTopics []string
-	// Value gives the stored value of the record that an event carries. Tenant, name, revision and operation come from
-	// the CloudEvents headers.
+	Topics []Topic
+	// Value gives the stored value of the record that an event carries, in an events topic or in a state topic. Tenant,
+	// name, revision and operation come from the CloudEvents headers.
 	Value func(m eventlog.Message) ([]byte, error)
 	// Derive makes indexes, deadlines and derived records from the records of a tenant.
 	Derive func(b *Build) error
@@ -22,6 +21,40 @@ type Source struct {
 	// Reborn reports whether a stored value is the log's as Build.Replace made it for a later epoch. Nil: nothing is ever
 	// replaced.
 	Reborn func(stored, logged []byte) bool
+}
+
+// Topic is an events topic and its state topic: the compacted one, with the latest event of each record.
+type Topic struct {
+	Events string
+	// State is what the compactor writes. Empty: nothing is compacted, and recovery reads the events from their start.
+	State string
+	// Key of a record in State. It must be no other record's, of another tenant neither.
+	Key func(tenant, record string) string
+	// EventKey is the key of a record's events, and whether they go to this topic at all. nil: the name does not say.
+	EventKey func(tenant, record string) (key string, ours bool)
+	// Ended says of an event after which its record has ended until when the record is kept, and which smaller event
+	// stands for it till then. Until is zero while the record lives. nil: records never end.
+	Ended func(m eventlog.Message) (until time.Time, stub []byte, err error)
+	// Sparse: not every revision has an event, so a record may come into the log at any number.
+	Sparse bool
+}
+
+// EventTopics are the topics that markers go to.
+func (s Source) EventTopics() []string {
+	names := make([]string, len(s.Topics))
+	for i, t := range s.Topics {
+		names[i] = t.Events
+	}
+	return names
+}
+
+func (s Source) topic(events string) (Topic, bool) {
+	for _, t := range s.Topics {
+		if t.Events == events {
+			return t, true
+		}
+	}
+	return Topic{}, false
 }
 
 // Build is one tenant's state on its way back.

@@ -93,7 +93,7 @@ type known struct {
 // logged reads the log, and has the service say which of its records may be forgotten by now.
 func (r *Recovery) logged(ctx context.Context, tenant string, epoch uint32) (map[string]known, error) {
 	ends := map[string][]int64{}
-	for _, topic := range r.source.EventTopics {
+	for _, topic := range r.source.EventTopics() {
 		last, err := eventlog.LastOffsets(ctx, r.kafka, topic)
 		if err != nil {
 			return nil, err

@@ -89,16 +89,17 @@ func (c *Config) Validate() error {
 
 // Service is one pod of agent-presence.
 type Service struct {
-	cfg      Config
-	b        *boot.Backends
-	epochs   *eventlog.EpochLog
-	producer *eventlog.Producer
-	store    *commit.Store
-	recovery *rebuild.Recovery
-	sweep    *sweep.Sweep
-	desktop  *desktop.Server
-	service  *command.Service
-	group    *eventlog.Group
+	cfg       Config
+	b         *boot.Backends
+	epochs    *eventlog.EpochLog
+	producer  *eventlog.Producer
+	store     *commit.Store
+	recovery  *rebuild.Recovery
+	compactor *rebuild.Compactor
+	sweep     *sweep.Sweep
+	desktop   *desktop.Server
+	service   *command.Service
+	group     *eventlog.Group
 }
 
 // New makes a Service. Everything it opens is closed by Run.
@@ -133,6 +134,11 @@ func (s *Service) build(pod string) (err error) {
 		Pod: pod, Logger: b.Log, Registry: b.Registry,
 		Discovery: b.Discovery, Limit: b.RecoveryLimit,
 	})
+	if s.compactor, err = rebuild.NewCompactor(rebuild.CompactorConfig{
+		Store: s.store, Source: recovery.Source(rules), Kafka: b.Kafka, Logger: b.Log, Registry: b.Registry,
+	}); err != nil {
+		return err
+	}
 	f := flow.New(s.store, push.New(b.NATS, b.Log), rules)
 	s.sweep = sweep.New(s.store, f, pod, b.Log, b.Registry)
 	s.service = command.NewService(s.store, f, command.NewWatch(s.store, b.NATS, b.Log))
@@ -183,6 +189,7 @@ func (s *Service) Run(ctx context.Context) error {
 		boot.Part{Name: "epochs", Run: s.epochs.Run},
 		boot.Part{Name: "relay", Run: s.store.Run},
 		boot.Part{Name: "recovery", Run: s.recovery.Run},
+		boot.Part{Name: "compactor", Run: s.compactor.Run},
 		boot.Part{Name: "pods", Run: s.sweep.Pods},
 		boot.Part{Name: "deadlines", Run: s.sweep.Deadlines},
 		boot.Part{Name: "screens", Run: s.desktop.Run},

@@ -68,7 +68,7 @@ func newStage(t *testing.T) *stage {
 		t.Fatal(err)
 	}
 	t.Cleanup(s.conn.Close)
-	s.directory = s.newNeighbour("provisioning", topics.Directory, topics.ProvisioningEpochs)
+	s.directory = s.newNeighbour("provisioning", topics.DirectoryEvents, topics.ProvisioningEpochs)
 	s.routing = s.newNeighbour("call-routing", topics.ContactEvents, topics.RoutingEpochs)
 	return s
 }
@@ -139,9 +139,9 @@ func (s *stage) newNeighbour(service, events, epochs string) *neighbour {
 	recovery := rebuild.New(rebuild.Config{
 		Store: n.store, Epochs: epochLog, Kafka: kafka, Producer: producer, Pod: service, Logger: zap.NewNop(), Registry: reg,
 		Source: rebuild.Source{
-			EventTopics: []string{events},
-			Value:       func(m eventlog.Message) ([]byte, error) { return m.Value, nil },
-			Derive:      func(*rebuild.Build) error { return nil },
+			Topics: []rebuild.Topic{{Events: events}},
+			Value:  func(m eventlog.Message) ([]byte, error) { return m.Value, nil },
+			Derive: func(*rebuild.Build) error { return nil },
 		},
 	})
 	s.runAll(boot.Part{Name: "epochs", Run: epochLog.Run}, boot.Part{Name: "store", Run: n.store.Run}, boot.Part{Name: "recovery", Run: recovery.Run})

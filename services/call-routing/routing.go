@@ -59,6 +59,7 @@ type Service struct {
 	producer  *eventlog.Producer
 	store     *commit.Store
 	recovery  *rebuild.Recovery
+	compactor *rebuild.Compactor
 	flow      *flow.Flow
 	sweep     *sweep.Sweep
 	signaling *command.Signaling
@@ -87,6 +88,11 @@ func New(_ context.Context, cfg Config, b *boot.Backends) (*Service, error) {
 		Pod: b.Pod, Logger: b.Log, Registry: b.Registry,
 		Discovery: b.Discovery, Limit: b.RecoveryLimit,
 	})
+	if s.compactor, err = rebuild.NewCompactor(rebuild.CompactorConfig{
+		Store: s.store, Source: recovery.Source(), Kafka: b.Kafka, Logger: b.Log, Registry: b.Registry,
+	}); err != nil {
+		return nil, err
+	}
 	s.flow = flow.New(flow.Config{Store: s.store, Push: push.New(b.NATS, b.Log), Logger: b.Log, Registry: b.Registry, Workers: cfg.Workers})
 	s.sweep = sweep.New(s.store, s.flow, b.Log, b.Registry)
 	s.signaling = command.NewSignaling(s.flow, b.NATS, cfg.InventoryEvery, b.Log, b.Registry)
@@ -113,6 +119,7 @@ func (s *Service) Run(ctx context.Context) error {
 		boot.Part{Name: "epochs", Run: s.epochs.Run},
 		boot.Part{Name: "relay", Run: s.store.Run},
 		boot.Part{Name: "recovery", Run: s.recovery.Run},
+		boot.Part{Name: "compactor", Run: s.compactor.Run},
 		boot.Part{Name: "commands in hand", Run: s.finish},
 		boot.Part{Name: "sweep", Run: s.sweep.Run},
 		boot.Part{Name: "pushes", Run: s.hear},

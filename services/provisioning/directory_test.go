@@ -108,7 +108,7 @@ func TestTheLifeOfAnAgent(t *testing.T) {
 	}
 
 	var want []string
-	for _, m := range s.read(topics.Directory) {
+	for _, m := range s.read(topics.DirectoryEvents) {
 		want = append(want, fmt.Sprint(m.Header(eventlog.HeaderType), " ", string(m.Key)))
 		e := &provisioningv1.DirectoryEntry{}
 		if err := proto.Unmarshal(m.Value, e); err != nil || e.GetTenant() != s.tenant || e.GetRequestedAt() == nil {

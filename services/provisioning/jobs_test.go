@@ -72,7 +72,7 @@ func TestTheSameRequestIsTheSameJob(t *testing.T) {
 	if other.GetApplied() != 10 {
 		t.Errorf("the same agents again: %v", other)
 	}
-	for _, m := range s.read(topics.Directory) {
+	for _, m := range s.read(topics.DirectoryEvents) {
 		if strings.HasSuffix(m.Header(eventlog.HeaderType), "updated.v1") {
 			t.Errorf("the same agents again changed %s", m.Key)
 		}

@@ -68,11 +68,18 @@ func New(_ context.Context, cfg Config, b *boot.Backends) (*Service, error) {
 		Pod: b.Pod, Logger: b.Log, Registry: b.Registry,
 		Discovery: b.Discovery, Limit: b.RecoveryLimit,
 	})
+	compactor, err := rebuild.NewCompactor(rebuild.CompactorConfig{
+		Store: s.store, Source: recovery.Source(), Kafka: b.Kafka, Logger: b.Log, Registry: b.Registry,
+	})
+	if err != nil {
+		return nil, errors.Join(err, s.producer.Close())
+	}
 	// Stopped from below: nothing new comes in, what is in hand ends, and the outbox is the last to rest.
 	s.parts = []boot.Part{
 		{Name: "epochs", Run: s.epochs.Run},
 		{Name: "store", Run: s.store.Run},
 		{Name: "recovery", Run: s.recovery.Run},
+		{Name: "compactor", Run: compactor.Run},
 		{Name: "workers", Run: work.New(cfg.Work, s.store, items, s.flow, downstream, b.Pod, b.Log, b.Registry).Run},
 		{Name: "sweep", Run: sweep.New(s.store, s.flow, in, b.Log, b.Registry).Run},
 		{Name: "requeue", Run: recovery.NewRequeue(s.store, in, b.Kafka, b.Pod, b.Log, b.Registry).Run},

@@ -21,11 +21,23 @@ import (
 // Source is how agent-presence is rebuilt.
 func Source(rules agent.Rules) rebuild.Source {
 	return rebuild.Source{
-		EventTopics: []string{topics.AgentEvents},
-		Value:       value,
-		Derive:      func(b *rebuild.Build) error { return derive(b, rules) },
-		Logged:      logged,
-		Reborn:      reborn,
+		Topics: []rebuild.Topic{agents()},
+		Value:  value,
+		Derive: func(b *rebuild.Build) error { return derive(b, rules) },
+		Logged: logged,
+		Reborn: reborn,
+	}
+}
+
+// agents are compacted with their tenant in the key: two tenants may have an agent of the same id. A presence never ends.
+func agents() rebuild.Topic {
+	return rebuild.Topic{
+		Events: topics.AgentEvents, State: topics.AgentState,
+		Key: func(tenant, record string) string {
+			id, _ := state.AgentOf(record)
+			return tenant + "/" + id
+		},
+		EventKey: func(_, record string) (string, bool) { return state.AgentOf(record) },
 	}
 }
 

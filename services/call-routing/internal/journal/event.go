@@ -36,14 +36,23 @@ func Type(k contact.Kind) string {
 	return "busyhour.routing.contact." + strings.ReplaceAll(word, "_", "-") + ".v1"
 }
 
-// Contact reads an event back: the contact as it was kept after it.
-func Contact(m eventlog.Message) (*routingv1.Contact, error) {
+// Read reads an event back.
+func Read(m eventlog.Message) (*routingv1.ContactEvent, error) {
 	e := &routingv1.ContactEvent{}
 	if err := proto.Unmarshal(m.Value, e); err != nil {
 		return nil, fmt.Errorf("contact event at %s/%d@%d: %w", m.Topic, m.Partition, m.Offset, err)
 	}
 	if e.Contact == nil {
 		return nil, fmt.Errorf("contact event at %s/%d@%d carries no contact", m.Topic, m.Partition, m.Offset)
+	}
+	return e, nil
+}
+
+// Contact is the contact as it was kept after an event.
+func Contact(m eventlog.Message) (*routingv1.Contact, error) {
+	e, err := Read(m)
+	if err != nil {
+		return nil, err
 	}
 	if contact.Final(e.Contact.State) {
 		return contact.Stub(e.Contact), nil

@@ -5,6 +5,7 @@ package recovery
 import (
 	"cmp"
 	"slices"
+	"time"
 
 	"google.golang.org/protobuf/types/known/timestamppb"
 
@@ -21,7 +22,28 @@ import (
 
 // Source is how call-routing is rebuilt.
 func Source() rebuild.Source {
-	return rebuild.Source{EventTopics: []string{topics.ContactEvents}, Value: value, Derive: Derive, Logged: logged}
+	contacts := rebuild.Topic{
+		Events: topics.ContactEvents, State: topics.ContactState, Ended: ended,
+		Key: func(_, record string) string { return state.ContactID(record) }, // made from tenant, switch and call: no other tenant has it
+		EventKey: func(_, record string) (string, bool) {
+			if !state.IsContact(record) {
+				return "", false
+			}
+			return state.ContactID(record), true
+		},
+	}
+	return rebuild.Source{Topics: []rebuild.Topic{contacts}, Value: value, Derive: Derive, Logged: logged}
+}
+
+// ended says how long the stub of a contact is kept, and leaves of its last event what the stub needs.
+func ended(m eventlog.Message) (time.Time, []byte, error) {
+	e, err := journal.Read(m)
+	if err != nil || !contact.Final(e.Contact.State) {
+		return time.Time{}, nil, err
+	}
+	e.Contact = contact.Stub(e.Contact)
+	stub, err := state.Encode(e)
+	return contact.Due(e.Contact), stub, err
 }
 
 // logged: contacts have events. Workloads follow from them.

@@ -66,7 +66,7 @@ func newBench(t *testing.T) *bench {
 	}
 	t.Cleanup(server.Close)
 	cfg := eventlog.Config{Brokers: []string{kafka.Addr}, ClientID: t.Name()}
-	plan := []eventlog.TopicSpec{{Name: topics.Directory, Partitions: 1}, {Name: topics.Outcomes, Partitions: 1}, {Name: topics.ProvisioningEpochs, Partitions: 1}}
+	plan := []eventlog.TopicSpec{{Name: topics.DirectoryEvents, Partitions: 1}, {Name: topics.Outcomes, Partitions: 1}, {Name: topics.ProvisioningEpochs, Partitions: 1}}
 	if _, err := eventlog.Ensure(t.Context(), cfg, plan, 1); err != nil {
 		t.Fatal(err)
 	}
@@ -97,9 +97,9 @@ func (b *bench) open(cfg eventlog.Config, addr string) *commit.Store {
 	recovery := rebuild.New(rebuild.Config{
 		Store: store, Epochs: epochs, Kafka: cfg, Producer: producer, Pod: "a", Logger: zap.NewNop(), Registry: reg,
 		Source: rebuild.Source{
-			EventTopics: []string{topics.Directory, topics.Outcomes},
-			Value:       func(m eventlog.Message) ([]byte, error) { return m.Value, nil },
-			Derive:      func(*rebuild.Build) error { return nil },
+			Topics: []rebuild.Topic{{Events: topics.DirectoryEvents}, {Events: topics.Outcomes}},
+			Value:  func(m eventlog.Message) ([]byte, error) { return m.Value, nil },
+			Derive: func(*rebuild.Build) error { return nil },
 		},
 	})
 	ctx, cancel := context.WithCancel(context.Background())

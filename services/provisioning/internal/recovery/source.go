@@ -12,11 +12,31 @@ import (
 // Source is how provisioning is rebuilt. Pending items are no events; Requeue makes them again from the requests.
 func Source() rebuild.Source {
 	return rebuild.Source{
-		EventTopics: []string{topics.Directory, topics.Outcomes},
+		Topics: []rebuild.Topic{entries(), jobs()},
 		// An event carries the very bytes that the commit stored.
 		Value:  func(m eventlog.Message) ([]byte, error) { return m.Value, nil },
 		Derive: derive,
 		Logged: state.Logged,
+	}
+}
+
+// entries are the agents and queues. A deleted one is kept as long as an item that may name it.
+func entries() rebuild.Topic {
+	return rebuild.Topic{
+		Events: topics.DirectoryEvents, State: topics.Directory, Ended: state.EntryEnded,
+		Key: state.EntryKey,
+		EventKey: func(tenant, record string) (string, bool) {
+			return state.EntryKey(tenant, record), state.IsEntry(record)
+		},
+	}
+}
+
+// jobs are items and jobs. An item has its first event when it ends, so the log may know it from any revision on; and
+// its events have the agent for a key, which its name does not say.
+func jobs() rebuild.Topic {
+	return rebuild.Topic{
+		Events: topics.Outcomes, State: topics.JobState, Sparse: true, Ended: state.JobEnded,
+		Key: func(tenant, record string) string { return tenant + "/" + record },
 	}
 }
 

@@ -30,8 +30,8 @@ func PutEntry(tx *commit.Tx, r *commit.Record, before directory.Present, e *dire
 		return fmt.Errorf("encode %s: %w", r.Name, err)
 	}
 	tx.Put(r, value, &commit.Event{
-		Topic: topics.Directory,
-		Key:   tx.Tenant() + "/" + Entity(r.Name),
+		Topic: topics.DirectoryEvents,
+		Key:   EntryKey(tx.Tenant(), r.Name),
 		Type:  "busyhour.provisioning." + kindOf(e) + "." + directory.Kind(before, e) + ".v1",
 		Data:  value,
 	})

@@ -73,3 +73,11 @@ func JobOf(name string) (id string, ok bool) { return strings.CutPrefix(name, jo
 
 // Entity is the name of an agent or a queue as other services and teams know it: "agent/ann" of "agent:ann".
 func Entity(name string) string { return strings.Replace(name, ":", "/", 1) }
+
+// IsEntry reports whether a record of that name is an agent or a queue.
+func IsEntry(name string) bool {
+	return strings.HasPrefix(name, agentPrefix) || strings.HasPrefix(name, queuePrefix)
+}
+
+// EntryKey is the key of an agent or a queue in the log.
+func EntryKey(tenant, name string) string { return tenant + "/" + Entity(name) }

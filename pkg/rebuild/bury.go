@@ -1,0 +1,81 @@
+package rebuild
+
+import (
+	"context"
+	"strconv"
+	"time"
+
+	"github.com/busyhour/busyhour/pkg/eventlog"
+)
+
+const (
+	// burySize is how many records one transaction forgets.
+	burySize = 1000
+	// A key that went to another partition when the topic grew leaves its old record behind. It is looked at when it has
+	// been still for this long, the life of a stub.
+	movedAfter = time.Hour
+)
+
+// bury writes tombstones for records whose time is over, and for those that ended in another partition.
+func (s *shelf) bury(ctx context.Context, w *eventlog.Writer, p *eventlog.Owned) error {
+	s.mu.Lock()
+	s.partitions = p.Partitions()
+	s.mu.Unlock()
+	over, err := s.over(ctx, time.Now())
+	if err != nil || len(over) == 0 {
+		return err
+	}
+	tombstones := make([]eventlog.Message, len(over))
+	for i, id := range over {
+		tombstones[i] = s.tombstone(id)
+	}
+	if _, err := s.write(ctx, w, p, s.next, tombstones); err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, id := range over {
+		delete(s.entries[id.tenant], id.record)
+	}
+	s.c.metrics.tombstones.Add(float64(len(over)))
+	return nil
+}
+
+// over are records to be forgotten, some of them if there are many.
+func (s *shelf) over(ctx context.Context, now time.Time) ([]recordID, error) {
+	var over []recordID
+	moved := map[string][]string{}
+	for tenant, records := range s.entries { // nobody else writes them
+		for name, e := range records {
+			switch {
+			case len(over) >= burySize:
+				return over, nil
+			case e.Ended() && now.After(e.Until):
+				over = append(over, recordID{tenant, name})
+			case now.Sub(e.Changed) > movedAfter && s.topic.EventKey != nil && !s.attracts(tenant, name):
+				moved[tenant] = append(moved[tenant], name)
+			}
+		}
+	}
+	for tenant, names := range moved {
+		held, err := s.c.held(ctx, tenant, names[:min(len(names), burySize)], 0)
+		if err != nil {
+			return nil, err
+		}
+		for _, name := range names[:min(len(names), burySize)] {
+			if !held[name] {
+				over = append(over, recordID{tenant, name})
+			}
+		}
+	}
+	return over, nil
+}
+
+// tombstone has the headers that say what it is about; the key alone does not.
+func (s *shelf) tombstone(id recordID) eventlog.Message {
+	return eventlog.Message{Key: []byte(s.topic.Key(id.tenant, id.record)), Headers: []eventlog.Header{
+		{Key: eventlog.HeaderTenant, Value: id.tenant},
+		{Key: eventlog.HeaderSubject, Value: id.record},
+		{Key: eventlog.HeaderRevision, Value: strconv.FormatUint(s.entries[id.tenant][id.record].Revision.Number(), 10)},
+	}}
+}
