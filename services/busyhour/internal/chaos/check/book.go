@@ -53,10 +53,10 @@ func (r *record) newest() *event {
 
 // services that tell the topics whose events carry records.
 var services = map[string]string{
-	topics.ContactEvents: "call-routing",
-	topics.AgentEvents:   "agent-presence",
-	topics.Directory:     "provisioning",
-	topics.Outcomes:      "provisioning",
+	topics.ContactEvents:   "call-routing",
+	topics.AgentEvents:     "agent-presence",
+	topics.DirectoryEvents: "provisioning",
+	topics.Outcomes:        "provisioning",
 }
 
 func newBook(h *history.History) *book {
