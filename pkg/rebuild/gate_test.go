@@ -199,3 +199,33 @@ func deafPod(t *testing.T, cache *embedded.Redis, epoch uint32) *commit.Store {
 type deafLog struct{}
 
 func (deafLog) Produce(eventlog.Message, func(error)) {}
+
+// Redis is as it was in an earlier epoch, mark and all, as from a backup: only the log knows of the later one.
+func TestAMarkThatTheLogHasOutlivedIsNotAdopted(t *testing.T) {
+	cfg, cache := servers(t)
+	s := openShop(t, cfg, cache)
+	s.durable(s.put("op1", "cup:1", "full"))
+	first, _ := s.store.Verified(tenant)
+	key := commit.MarkKey(tenant, "shop")
+	old, err := s.store.Redis().HGetAll(t.Context(), key).Result()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.recovery.Rebuild(t.Context(), tenant); err != nil {
+		t.Fatal(err)
+	}
+	s.stop()
+	rdb := redis.NewClient(&redis.Options{Addr: cache.Addr})
+	defer rdb.Close()
+	if err := rdb.HSet(t.Context(), key, old).Err(); err != nil {
+		t.Fatal(err)
+	}
+	next := openShop(t, cfg, cache)
+	defer next.stop()
+	if epoch, _ := next.store.Verified(tenant); epoch <= first+1 {
+		t.Errorf("epoch %d was adopted; the log has %d", epoch, first+1)
+	}
+	if value, _, _ := next.get("cup:1"); value != "full" {
+		t.Errorf("cup:1 came back as %q", value)
+	}
+}

@@ -46,3 +46,16 @@ func TestSeventeenthLegIsRefused(t *testing.T) {
 		t.Errorf("a known leg is heard as %v", got)
 	}
 }
+
+// What a recovery brings back of an ended contact is its stub, and senders may still resend.
+func TestAStubKnowsItsSignals(t *testing.T) {
+	numbered, named := &routingv1.Signal{LegId: "agent", Number: 3}, &routingv1.Signal{Id: "s-1"}
+	c := &routingv1.Contact{State: completed}
+	remember(c, numbered)
+	remember(c, named)
+	for _, s := range []*routingv1.Signal{numbered, named} {
+		if got := hear(Stub(c), s); got != repeated {
+			t.Errorf("signal %v is %v to a stub, and was applied", s, got)
+		}
+	}
+}
