@@ -15,6 +15,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/busyhour/busyhour/pkg/rebuild/model"
 )
 
 // limit of one directed test; the slowest waits for a thing that does not come.
@@ -39,6 +41,30 @@ func TestWithoutEachSafeguardItsTestFails(t *testing.T) {
 			}
 			s.without(t, root)
 		})
+	}
+}
+
+// TestEveryBreakOfTheModelHasASafeguard: what the model shows to break without a clause must break here, too.
+func TestEveryBreakOfTheModelHasASafeguard(t *testing.T) {
+	named := map[string]bool{}
+	for _, s := range safeguards {
+		for _, run := range s.model {
+			named[run] = true
+		}
+	}
+	known := map[string]bool{}
+	for _, family := range []string{"asis", "off"} {
+		for _, run := range model.Runs(family) {
+			known[run.Name] = true
+			if run.Breaks != "" && !named[run.Name] {
+				t.Errorf("%s breaks in the model, and the table has no safeguard for it", run.Name)
+			}
+		}
+	}
+	for run := range named {
+		if !known[run] {
+			t.Errorf("the table names %s, and the model has no such run", run)
+		}
 	}
 }
 

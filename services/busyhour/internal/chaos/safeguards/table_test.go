@@ -33,7 +33,7 @@ const (
 
 var safeguards = []safeguard{
 	// Verified or closed.
-	{"the commit compares the server's identity", []string{"off-ident", "off-inscript", "off-ident-with-nonce"},
+	{"the commit compares the server's identity", []string{"off-ident", "off-inscript", "off-ident-with-nonce", "asis-other-load"},
 		commitLua, `if mark[3] ~= replid then return {'replid'} end`, ``,
 		inCommit, onMiniredis + "a commit compares the mark/another server"},
 	{"the commit compares its epoch", []string{"asis-slow-recovery"},
