@@ -32,6 +32,7 @@ var promises = []struct {
 	{"of two commits in one script the second meets the first", testTwoInOneScript},
 	{"indexes, counters and deadlines change with the record", testIndexesChangeWithRecord},
 	{"a claimed deadline is left alone by others", testClaimLeases},
+	{"a claimed deadline that nothing moves stays overdue since it was due", testClaimedStaysOverdue},
 	{"a flushed Redis closes the gate and acknowledges nothing", testFlushCloses},
 	{"a record of another type stops the script before its first write", testWrongTypeWritesNothing},
 	{"an event is durable when it is in the log and no later epoch is", testDurable},
@@ -362,6 +363,53 @@ func testClaimLeases(t *testing.T, w *world) {
 	}
 	if again, err := w.pod2().Claim(t.Context(), w.tenant, 10); err != nil || len(again) != 0 {
 		t.Errorf("another pod claimed %v, %v", again, err)
+	}
+}
+
+func testClaimedStaysOverdue(t *testing.T, w *world) {
+	testIndexesChangeWithRecord(t, w)
+	overdue := func() time.Duration {
+		t.Helper()
+		d, err := w.store.Overdue(t.Context(), w.tenant)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return d
+	}
+	before := overdue()
+	first, err := w.store.Claim(t.Context(), w.tenant, 10)
+	if err != nil || len(first) != 1 {
+		t.Fatalf("claimed %v, %v", first, err)
+	}
+	if got := overdue(); got < before || before < time.Second {
+		t.Errorf("overdue by %s, and by %s once it is claimed", before, got)
+	}
+	// The claim runs out, and the next one fails to move it too.
+	index := Key(w.tenant, "shop", 1, deadlines)
+	if err := w.redis.ZAdd(t.Context(), index, redis.Z{Score: float64(first[0].At.UnixMilli()) + 1000.5, Member: "cup:1"}).Err(); err != nil {
+		t.Fatal(err)
+	}
+	again, err := w.pod2().Claim(t.Context(), w.tenant, 10)
+	if err != nil || len(again) != 1 || !again[0].At.Equal(first[0].At) || again[0].Late < first[0].Late {
+		t.Errorf("claimed %v, then %v, %v", first, again, err)
+	}
+	if got := overdue(); got < before {
+		t.Errorf("claimed twice it is overdue by %s, was by %s", got, before)
+	}
+	if _, err := w.store.Do(t.Context(), w.tenant, "moves", func(ctx context.Context, tx *Tx) error {
+		r := tx.Record("cup:1")
+		err := tx.Fetch(ctx)
+		tx.Put(r, []byte("washed"), nil)
+		tx.Deadline(r, tx.Now().Add(time.Hour))
+		return err
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if got := overdue(); got != 0 {
+		t.Errorf("moved it is overdue by %s", got)
+	}
+	if left := w.redis.ZCard(t.Context(), Key(w.tenant, "shop", 1, claimed)).Val(); left != 0 {
+		t.Errorf("%d are kept as claimed", left)
 	}
 }
 

@@ -16,7 +16,8 @@ func MarkKey(tenant, service string) string {
 
 // Names of what the store itself keeps in each namespace.
 const (
-	deadlines = "deadlines" // sorted set: record name → due, ms
+	deadlines = "deadlines" // sorted set: record name → due, ms; with a fraction while somebody has claimed it
+	claimed   = "claimed"   // sorted set: record name → when it was due that somebody has claimed, ms
 	outbox    = "outbox"    // sorted set: record name with open entries → since when, ms
 	counters  = "counters"  // hash: counter → value
 )

@@ -94,6 +94,20 @@ func (q readSize) take(answer any) (err error) {
 	return nil
 }
 
+type readMember struct {
+	in            *bool
+	index, member string
+}
+
+func (q readMember) ask(tx *Tx, l *loading) {
+	l.args = append(l.args, "s", l.key(tx.key(q.index)), q.member)
+}
+
+func (q readMember) take(answer any) error {
+	*q.in = answer != ""
+	return nil
+}
+
 type readCounter struct {
 	n    *int64
 	name string

@@ -5,6 +5,7 @@
 --   i KEY MIN SKIP N  index    -> n pairs of member and score
 --   n KEY             index    -> number of members
 --   c KEY FIELD       counter  -> value
+--   s KEY MEMBER      index    -> its score, or ''
 --   o KEY             outbox   -> its first 8 entries
 -- Answers: why the state is not verified or '', seconds, microseconds, then one element per read.
 local info = redis.pcall('INFO', 'replication')
@@ -41,6 +42,9 @@ while a <= #ARGV do
 		a = a + 3
 	elseif verb == 'o' then
 		answer[#answer + 1] = redis.call('LRANGE', key, 0, 7)
+	elseif verb == 's' then
+		answer[#answer + 1] = redis.call('ZSCORE', key, ARGV[a]) or ''
+		a = a + 1
 	elseif verb == 'n' then
 		answer[#answer + 1] = redis.call('ZCARD', key)
 	else

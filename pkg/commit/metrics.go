@@ -25,6 +25,7 @@ type metrics struct {
 	outboxOpen     *prometheus.GaugeVec
 	outboxBytes    *prometheus.GaugeVec
 	outboxAge      *prometheus.GaugeVec
+	overdue        *prometheus.GaugeVec
 }
 
 func newMetrics(r prometheus.Registerer, service string) *metrics {
@@ -73,9 +74,12 @@ func newMetrics(r prometheus.Registerer, service string) *metrics {
 		outboxAge: prometheus.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "busyhour_outbox_age_seconds", Help: "Age of the oldest open outbox.", ConstLabels: labels,
 		}, []string{"tenant"}),
+		overdue: prometheus.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "busyhour_oldest_overdue_seconds", Help: "How long ago the oldest deadline passed that nothing has moved; above 2 s something is stuck.", ConstLabels: labels,
+		}, []string{"tenant"}),
 	}
 	r.MustRegister(m.seconds, m.batch, m.conflicts, m.sequenceAlarms, m.gateOpen, m.gateEpoch, m.durable, m.voided,
-		m.published, m.relayed, m.outboxOpen, m.outboxBytes, m.outboxAge)
+		m.published, m.relayed, m.outboxOpen, m.outboxBytes, m.outboxAge, m.overdue)
 	return m
 }
 

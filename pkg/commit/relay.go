@@ -33,7 +33,7 @@ func (s *Store) Run(ctx context.Context) error {
 		}
 		for _, tenant := range s.tenants {
 			if epoch, open := s.Verified(tenant); open {
-				if err := s.relay(ctx, tenant, epoch); err != nil && ctx.Err() == nil {
+				if err := errors.Join(s.relay(ctx, tenant, epoch), s.gaugeOverdue(ctx, tenant)); err != nil && ctx.Err() == nil {
 					s.log.Warn("relay", zap.String("tenant", tenant), zap.Error(err))
 				}
 			}
@@ -48,7 +48,7 @@ func (s *Store) relay(ctx context.Context, tenant string, epoch uint32) error {
 	if err := s.gaugeOutbox(ctx, tenant, key); err != nil {
 		return err
 	}
-	old, err := s.claimFrom(ctx, key, relayAge, relayLimit, relayLease)
+	old, err := s.claimFrom(ctx, []string{key}, relayAge, relayLimit, relayLease)
 	if err != nil {
 		return err
 	}
@@ -121,11 +121,12 @@ func (s *Store) Claim(ctx context.Context, tenant string, limit int) ([]Due, err
 	if !open {
 		return nil, s.closed(tenant)
 	}
-	return s.claimFrom(ctx, Key(tenant, s.service, epoch, deadlines), 0, limit, claimLease)
+	keys := []string{Key(tenant, s.service, epoch, deadlines), Key(tenant, s.service, epoch, claimed)}
+	return s.claimFrom(ctx, keys, 0, limit, claimLease)
 }
 
-func (s *Store) claimFrom(ctx context.Context, key string, age time.Duration, limit int, lease time.Duration) ([]Due, error) {
-	answer, err := s.claim.run(ctx, s.redis, []string{key}, []any{age.Milliseconds(), limit, lease.Milliseconds()})
+func (s *Store) claimFrom(ctx context.Context, keys []string, age time.Duration, limit int, lease time.Duration) ([]Due, error) {
+	answer, err := s.claim.run(ctx, s.redis, keys, []any{age.Milliseconds(), limit, lease.Milliseconds()})
 	if err != nil {
 		return nil, err
 	}

@@ -63,7 +63,7 @@ type Store struct {
 	outbox   *outboxes
 	confirm  *confirmer
 
-	load, commit, drained, claim script
+	load, commit, drained, claim, overdue script
 
 	mu      sync.Mutex
 	foreign map[string]uint32 // mark key of another service → its epoch, as last read
@@ -80,6 +80,7 @@ func Open(cfg Config) (*Store, error) {
 		metrics: newMetrics(cfg.Registry, cfg.Service), outboxLimit: cmp.Or(cfg.OutboxLimit, defaultOutboxLimit),
 		gates: map[string]*gate{}, batchers: map[string]*batcher{}, foreign: map[string]uint32{},
 		load: newScript(loadSource), commit: newScript(commitSource), drained: newScript(drainedSource), claim: newScript(claimSource),
+		overdue: newScript(overdueSource),
 	}
 	for _, t := range s.tenants {
 		s.gates[t] = newGate()

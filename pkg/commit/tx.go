@@ -146,6 +146,16 @@ func (tx *Tx) Count(index string) *int64 {
 	return n
 }
 
+// In asks whether an index of this service has the member.
+func (tx *Tx) In(index, member string) *bool {
+	in := new(bool)
+	tx.asked = append(tx.asked, readMember{in, index, member})
+	return in
+}
+
+// Due asks whether the record has a deadline.
+func (tx *Tx) Due(r *Record) *bool { return tx.In(deadlines, r.Name) }
+
 // Counter asks for a counter of this service.
 func (tx *Tx) Counter(name string) *int64 {
 	n := new(int64)

@@ -1,14 +1,18 @@
 package routing_test
 
 import (
+	"fmt"
+	"maps"
 	"slices"
 	"testing"
 	"time"
 
 	"connectrpc.com/connect"
+	"github.com/redis/go-redis/v9"
 
 	provisioningv1 "github.com/busyhour/busyhour/api/gen/busyhour/provisioning/v1"
 	routingv1 "github.com/busyhour/busyhour/api/gen/busyhour/routing/v1"
+	"github.com/busyhour/busyhour/pkg/commit"
 	routing "github.com/busyhour/busyhour/services/call-routing"
 )
 
@@ -219,6 +223,39 @@ func TestCallThatTheStateLostComesBack(t *testing.T) {
 	}
 	if got := s.stateOf(p, rings.ContactId); got != queuedState {
 		t.Errorf("the call that rang is %s", got)
+	}
+}
+
+// Somebody has edited Redis: nothing would ever move the contact again.
+func TestContactWithoutADeadlineGetsItBack(t *testing.T) {
+	s := newStage(t)
+	s.queue(&provisioningv1.Queue{Id: "support", MaxWait: seconds(1)})
+	p := s.startPod("pod-1")
+	sw := p.connect("sbc-1", 1)
+	epoch := sw.welcome().Epoch
+	rdb := redis.NewUniversalClient(&s.redis)
+	defer rdb.Close()
+	for call, gone := range [][]string{{"deadlines"}, {"deadlines", "live", "waiting:support", "switch:sbc-1"}} {
+		sw.say(callOffered(fmt.Sprint("call-", call), "support"))
+		sw.acked()
+		before := s.indexes(epoch)
+		for _, index := range gone {
+			if err := rdb.Del(t.Context(), commit.Key(s.tenant, "call-routing", epoch, index)).Err(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := p.service.PutBack(t.Context(), s.tenant); err != nil {
+			t.Fatal(err)
+		}
+		if after := s.indexes(epoch); !maps.EqualFunc(before, after, slices.Equal) {
+			t.Errorf("before %v, after %v", before, after)
+		}
+		s.await("its wait ends", func() bool { return p.metric("busyhour_routing_moves_total", "overflowed") == float64(call+1) })
+		sw.wish(release)
+	}
+	// The stub of the first is one of those whose deadline was gone.
+	if n := p.metric("busyhour_routing_contacts_replaced_total"); n != 3 {
+		t.Errorf("%v contacts were put back, want 3", n)
 	}
 }
 

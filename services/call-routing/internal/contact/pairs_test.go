@@ -97,6 +97,38 @@ func outcome(t *testing.T, road []string, last string) string {
 	return w.do(cmd, now)
 }
 
+// TestWhateverIsNotFinalFallsDue plays every row of the table of moves, and looks at the deadline of what comes out.
+func TestWhateverIsNotFinalFallsDue(t *testing.T) {
+	played := map[situation]bool{}
+	for _, p := range paths {
+		for _, c := range commands {
+			cmd, _ := command(strings.Fields(c))
+			w, now := newWorld(), day.Add(12*time.Hour)
+			for _, line := range p.road {
+				step, _ := command(strings.Fields(line))
+				if step.Verb == Expire {
+					now = Due(w.contact)
+				}
+				w.do(step, now)
+			}
+			played[situation{cmd.Verb, p.state}] = true
+			w.do(cmd, now)
+			switch a := w.contact; {
+			case a == nil:
+			case !Final(a.State) && (a.Deadline == nil || a.Deadline.AsTime().Before(now)):
+				t.Errorf("%s when %s: %s with the deadline %v", c, Word(p.state), Word(a.State), a.Deadline)
+			case Due(a).Before(now) || Due(a).Sub(now) > callTimeout:
+				t.Errorf("%s when %s: %s falls due at %s", c, Word(p.state), Word(a.State), Due(a))
+			}
+		}
+	}
+	for s := range table {
+		if !played[s] {
+			t.Errorf("%s when %s is in the table and was not played", s.verb, Word(s.state))
+		}
+	}
+}
+
 func TestRoadsLeadWhereTheySay(t *testing.T) {
 	for _, p := range paths {
 		w := newWorld()

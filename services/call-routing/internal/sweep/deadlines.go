@@ -9,15 +9,12 @@ import (
 
 // deadlines moves every contact whose time is up.
 func (s *Sweep) deadlines(ctx context.Context, tenant string) error {
-	oldest := 0.0
-	defer func() { s.overdue.WithLabelValues(tenant).Set(oldest) }()
 	for {
 		due, err := s.store.Claim(ctx, tenant, deadlinesLimit)
 		if err != nil {
 			return err
 		}
 		for _, d := range due {
-			oldest = max(oldest, d.Late.Seconds())
 			if state.IsContact(d.Name) {
 				s.flow.Expire(ctx, tenant, state.ContactID(d.Name))
 			} else if id, is := strings.CutPrefix(d.Name, state.Boot("")); is {

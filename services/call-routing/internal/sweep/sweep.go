@@ -24,6 +24,7 @@ const (
 	wishesLimit    = 128
 	queuesEvery    = time.Second
 	readyEvery     = 10 * time.Second
+	placesEvery    = 30 * time.Second
 	hurriedEvery   = time.Second // while contacts wait that nobody is ready for
 )
 
@@ -33,10 +34,11 @@ type Sweep struct {
 	flow  *flow.Flow
 	log   *zap.Logger
 
-	overdue *prometheus.GaugeVec
 	waiting *prometheus.GaugeVec
 	mended  prometheus.Counter
 	alarms  *prometheus.GaugeVec
+
+	replaced prometheus.Counter
 
 	hurry map[string]chan struct{} // by tenant: the ready indexes are to be looked through now; never changed after New
 }
@@ -45,10 +47,6 @@ type Sweep struct {
 func New(store *commit.Store, f *flow.Flow, log *zap.Logger, registry prometheus.Registerer) *Sweep {
 	s := &Sweep{
 		store: store, flow: f, log: log, hurry: map[string]chan struct{}{},
-		overdue: telemetry.Register(registry, prometheus.NewGaugeVec(prometheus.GaugeOpts{
-			Name: "busyhour_routing_oldest_overdue_seconds",
-			Help: "How long ago the oldest deadline passed that this pod found at its last look.",
-		}, []string{"tenant"})),
 		waiting: telemetry.Register(registry, prometheus.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "busyhour_routing_waiting",
 			Help: "Contacts waiting, by queue.",
@@ -57,6 +55,10 @@ func New(store *commit.Store, f *flow.Flow, log *zap.Logger, registry prometheus
 			Name: "busyhour_routing_switch_alarms",
 			Help: "Switches that lack calls without anything being closed: a person is to look at them.",
 		}, []string{"tenant"})),
+		replaced: telemetry.Register(registry, prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "busyhour_routing_contacts_replaced_total",
+			Help: "Contacts whose deadline or place in an index was gone and has been put back.",
+		})),
 		mended: telemetry.Register(registry, prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "busyhour_routing_ready_mended_total",
 			Help: "Agents who stood in a ready index and should not have, or the other way round.",
@@ -95,6 +97,7 @@ func (s *Sweep) Run(ctx context.Context) error {
 		loops.Go(func() { s.every(ctx, tenant, "deadlines", deadlinesEvery, s.deadlines) })
 		loops.Go(func() { s.every(ctx, tenant, "wishes", wishesEvery, s.wishes) })
 		loops.Go(func() { s.every(ctx, tenant, "queues", queuesEvery, s.queues) })
+		loops.Go(func() { s.every(ctx, tenant, "places", placesEvery, s.Places) })
 		loops.Go(func() { s.readyLoop(ctx, tenant) })
 	}
 	loops.Wait()
