@@ -1,6 +1,7 @@
 package check
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -65,7 +66,7 @@ func series(m *history.Metric) string {
 
 // explained says whether a fault that explains the alarm was on, or had ended shortly before, between these moments.
 func (b *book) explained(a alarm, from, to time.Duration) bool {
-	return slices.ContainsFunc(faultsOf(b.History), func(f fault) bool {
+	return slices.ContainsFunc(b.faults, func(f fault) bool {
 		return f.begun <= to && f.ended+grace >= from &&
 			slices.ContainsFunc(a.explained, func(kind string) bool { return strings.HasPrefix(f.kind, kind) })
 	})
@@ -89,4 +90,20 @@ func faultsOf(h *history.History) (all []fault) {
 		}
 	}
 	return all
+}
+
+// calm is how much of a span lay outside all faults, each with the time that its repair may take.
+func (b *book) calm(from, until, repair time.Duration) (calm time.Duration) {
+	faults := slices.SortedFunc(slices.Values(b.faults), func(x, y fault) int { return cmp.Compare(x.begun, y.begun) })
+	for _, f := range faults {
+		if f.ended+repair <= from {
+			continue
+		}
+		if f.begun >= until {
+			break
+		}
+		calm += max(0, f.begun-from)
+		from = f.ended + repair
+	}
+	return calm + max(0, until-from)
 }

@@ -20,6 +20,8 @@ type book struct {
 	// reigns are the markers of a tenant and service: epoch → when the first of them was read.
 	reigns map[owner]map[uint32]time.Duration
 	agents map[id]*history.Agent
+	told   map[string]bool // services whose events are in the history
+	faults []fault
 }
 
 // id of a record in Redis and in the log.
@@ -63,6 +65,7 @@ func newBook(h *history.History) *book {
 	b := &book{
 		History: h, records: map[id]*record{}, stored: map[id]*history.Stored{}, marks: map[owner]*history.Mark{},
 		reigns: map[owner]map[uint32]time.Duration{}, agents: map[id]*history.Agent{},
+		told: map[string]bool{}, faults: faultsOf(h),
 	}
 	b.readLog()
 	for i := range h.Stored {
@@ -91,6 +94,7 @@ func (b *book) readLog() {
 		if !ours {
 			continue
 		}
+		b.told[service] = true
 		at := partition{e.Topic, e.Partition}
 		if fences[at] == nil {
 			fences[at] = map[string]uint32{}

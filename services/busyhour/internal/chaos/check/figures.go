@@ -27,8 +27,7 @@ const overdue = "busyhour_routing_oldest_overdue_seconds"
 
 func (b *book) figures() Figures {
 	f := Figures{Faults: map[string]int{}, Commands: len(b.Commands), Views: len(b.Views)}
-	faults := faultsOf(b.History)
-	for _, one := range faults {
+	for _, one := range b.faults {
 		f.Faults[one.kind]++
 	}
 	for _, one := range b.fates() {
@@ -54,7 +53,7 @@ func (b *book) figures() Figures {
 			continue
 		}
 		f.OldestOverdueEver = max(f.OldestOverdueEver, m.It.Value)
-		if !underFault(faults, m) {
+		if !underFault(b.faults, m) {
 			f.OldestOverdue = max(f.OldestOverdue, m.It.Value)
 		}
 	}

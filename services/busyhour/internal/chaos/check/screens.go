@@ -122,9 +122,14 @@ func (w *watch) gone(v *history.At[history.View], contact string) {
 	}
 }
 
+// overlapped looks at how long that was while nothing was broken: a screen whose pod is stopped shows what it showed.
 func (w *watch) overlapped(contact id, agent string, h *holder, until time.Duration) {
-	if h.overlaps > 0 && until-h.overlaps > overlap {
-		w.result.find(contact.tenant, "contact:"+contact.name, "was on the screen of %s for %s longer than on that of %s, until %s", agent, until-h.overlaps, h.with, until)
+	if h.overlaps == 0 {
+		return
+	}
+	if calm := w.calm(h.overlaps, until, overlap); calm > overlap {
+		w.result.find(contact.tenant, "contact:"+contact.name, "was on the screen of %s for %s longer than on that of %s, %s of it while nothing was broken, until %s",
+			agent, until-h.overlaps, h.with, calm, until)
 	}
 }
 

@@ -15,8 +15,12 @@ const forgotten = time.Hour
 func stored(b *book, r *Result) {
 	b.verified(r)
 	for _, s := range b.Stored {
-		r.Judged++
-		b.compare(&s, r)
+		if b.told[s.Service] {
+			r.Judged++
+			b.compare(&s, r)
+		} else {
+			r.Open++ // its log is not in the history
+		}
 	}
 	for _, rec := range b.sorted("", "") {
 		if rec.newest() == nil || b.marks[owner{rec.tenant, rec.service}] == nil || b.stored[rec.id] != nil {
@@ -65,11 +69,11 @@ func (b *book) compare(s *history.Stored, r *Result) {
 	}
 }
 
-// told are the kinds of record of whose every change an event tells.
-var told = []string{"contact:", "presence:", "agent:", "queue:", "job:"}
+// fullyTold are the kinds of record of whose every change an event tells.
+var fullyTold = []string{"contact:", "presence:", "agent:", "queue:", "job:"}
 
 func everyChangeTold(s *history.Stored) bool {
-	return slices.ContainsFunc(told, func(kind string) bool { return strings.HasPrefix(s.Name, kind) })
+	return slices.ContainsFunc(fullyTold, func(kind string) bool { return strings.HasPrefix(s.Name, kind) })
 }
 
 // mayBeGone: ended contacts are forgotten after an hour; items and jobs after their own time.
