@@ -58,7 +58,7 @@ func (m *moves) decides(v *server, o operation) bool {
 		return s.sent[o.primary()] < m.Sendings
 	case o.reserves():
 		return status == waiting && d.slot == 0 && d.records[guard] != missing && s.event(d.records[guard]).status == up &&
-			!(m.has(fenceOutside) && s.outside.epoch != d.mark.epoch)
+			!(m.has(toldFirst) && s.outside.epoch != d.mark.epoch)
 	case o.releases():
 		return status == holding
 	}
@@ -124,6 +124,8 @@ func (m *moves) answerDuplicate(i uint8) {
 		n.acked.add(holder(r))
 	case first != 0 && open.has(first):
 		p.publish.add(open)
+	case m.has(confirmReign):
+		p.vouched.in(d.mark.epoch, holder(r))
 	case m.has(confirmingRead) && first != 0:
 		p.confirm.add(setOf(first))
 	case m.has(confirmingRead) && d.mark.epoch != n.newest:

@@ -36,7 +36,7 @@ func TestQuickRuns(t *testing.T) {
 
 // every run but the deep ones.
 func every() (all []Run) {
-	for _, family := range []string{"asis", "mend", "alt", "off"} {
+	for _, family := range []string{"asis", "mend", "code", "alt", "off"} {
 		all = append(all, Runs(family)...)
 	}
 	return all
@@ -123,7 +123,7 @@ func TestRunsThatGoWrongAreFound(t *testing.T) {
 	lost := named(t, "mend", "mend-giveup")
 	lost.Protocol &^= stopAtFailure
 	needless := named(t, "off", "off-fence")
-	needless.Protocol |= fenceOutside
+	needless.Protocol |= fenceOutside | toldFirst
 	needless.Bounds = Bounds{2, 1, 1, 1}
 	for _, c := range []struct {
 		run   Run

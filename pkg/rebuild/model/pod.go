@@ -86,7 +86,7 @@ func (m *moves) giveUp(i uint8, r record, u uid) {
 
 // confirm reads the newest epoch and acknowledges what is of it.
 func (m *moves) confirm(i uint8) {
-	if m.from.pods[i].confirm == 0 {
+	if p := &m.from.pods[i]; p.confirm == 0 && p.vouched.what == 0 {
 		return
 	}
 	n := m.next(confirms, i, 0)
@@ -96,10 +96,13 @@ func (m *moves) confirm(i uint8) {
 			n.acked.add(holder(e.record))
 		}
 	}
+	if p.vouched.epoch == n.newest {
+		n.acked.add(p.vouched.what)
+	}
 	if !m.has(removeAtAck) {
 		p.remove.add(p.confirm)
 	}
-	p.confirm = 0
+	p.confirm, p.vouched = 0, vouched{}
 }
 
 // remove takes what is in the log out of the outbox.

@@ -24,11 +24,13 @@ const (
 	stopAtFailure                        // what fails to publish holds back the later events of its record
 	recordWise                           // a relay claims a record's whole outbox, not single entries
 	confirmingRead                       // acknowledged only after the newest epoch was read again, after Kafka's ack
-	fenceOutside                         // outside refuses lower epochs, and is told of a new one before the slot is given
+	fenceOutside                         // outside is told of a new epoch and who holds the slot in it, and refuses lower ones
+	toldFirst                            // and the slot is given to nobody before that
 	conditionalOpen                      // open demands the very mark that this recovery closed
 	openHere                             // on a server whose replid is the mark's now
-	removeAtAck                          // an outbox entry goes at Kafka's ack, not only after the confirming read
 	tailEpochs                           // running pods hear of a new epoch, some time
+	removeAtAck                          // an outbox entry goes at Kafka's ack, not only after the confirming read
+	confirmReign                         // the confirming read for a duplicate asks for the epoch it was answered in, not for its event's
 )
 
 // Clauses that were tried in place of others.
@@ -37,11 +39,12 @@ const (
 	putBack                                    // the signal of a void event is handed in again
 )
 
-// asDesigned is the first design, mended the protocol of today without what only adds interleavings.
+// asDesigned is the first design, mended the one of today, asBuilt what pkg/commit and pkg/rebuild do.
 const (
 	asDesigned = scriptSign | markSign | sequenceSign
 	mended     = markSign | epochs | replidOfMark | replidInScript | askAtStart | markers | namespace | dedupInRecord |
-		duplicatesWait | requeue | stopAtFailure | recordWise | confirmingRead | fenceOutside | conditionalOpen | openHere
+		duplicatesWait | requeue | stopAtFailure | recordWise | confirmingRead | fenceOutside | toldFirst | conditionalOpen | openHere
+	asBuilt = mended | tailEpochs | removeAtAck | confirmReign
 )
 
 func (p Protocol) has(clause Protocol) bool { return p&clause != 0 }

@@ -4,11 +4,12 @@ package model
 //
 //	asis   the first design: all but one must break, each as named
 //	mend   the protocol with every kind of fault: must be clean
+//	code   the same as pkg/commit and pkg/rebuild do it, where they do it otherwise: must be clean
 //	alt    another clause in place of one: must be clean
 //	off    one clause left out: must break, unless the clause is not needed
 //	deep   wider bounds, searched as far as the limit of states allows: for nights
 func Runs(family string) []Run {
-	return map[string][]Run{"asis": asIs(), "mend": mend(), "alt": alternatives(), "off": off(), "deep": deep()}[family]
+	return map[string][]Run{"asis": asIs(), "mend": mend(), "code": code(), "alt": alternatives(), "off": off(), "deep": deep()}[family]
 }
 
 func run(name string, p Protocol, f Faults, b Bounds, o operations, breaks Property, why string) Run {
@@ -71,9 +72,21 @@ func mend() []Run {
 		yes("split", 0, failover|split|comeback|keepConns, Bounds{2, 2, 2, 1}, oneSignal, "split, both sides write, rejoin, comeback"),
 		yes("split-watch", tailEpochs, failover|split|comeback, Bounds{2, 2, 2, 1}, oneSignal, "the same; pods hear of epochs, and recover on the wrong side too"),
 		yes("split-slot", 0, failover|split, Bounds{2, 1, 2, 1}, twoWanted, "split, both sides give the slot"),
-		yes("early-remove", removeAtAck, flush|podDies, Bounds{2, 2, 2, 1}, signalAnd, "outbox entries go before the confirming read; FLUSHALL twice, or a pod dies"),
-		yes("early-remove-split", removeAtAck|tailEpochs, failover|split|comeback, Bounds{2, 2, 1, 1}, oneSignal, "the same over a split"),
 		yes("giveup", 0, giveUp|flush, Bounds{3, 2, 1, 1}, signalAnd, "the producer gives up, FLUSHALL"),
+	}
+}
+
+func code() []Run {
+	yes := func(name string, f Faults, b Bounds, o operations, why string) Run {
+		return run("code-"+name, asBuilt, f, b, o, "", why)
+	}
+	return []Run{
+		yes("flush", flush|needless, Bounds{2, 1, 2, 2}, oneSignal, "FLUSHALL, resends, recoveries that nobody needed"),
+		yes("flush-crash", flush|podDies, Bounds{2, 2, 2, 2}, oneSignal, "FLUSHALL twice, or a pod dies; resends"),
+		yes("restart", restart|podDies, Bounds{2, 2, 1, 2}, oneSignal, "truncated AOF, a pod dies, resends"),
+		yes("split", failover|split|comeback, Bounds{2, 2, 1, 2}, oneSignal, "split, both sides write, rejoin, comeback; resends"),
+		yes("split-slot", failover|split, Bounds{2, 1, 1, 1}, twoWanted, "split, both sides give the slot"),
+		yes("giveup", giveUp|flush, Bounds{3, 2, 1, 1}, signalAnd, "the producer gives up, FLUSHALL"),
 	}
 }
 
@@ -99,7 +112,8 @@ func off() []Run {
 		without(requeue, "resolve", flush, Bounds{3, 1, 2, 1}, theSlot, TwoHolders, "the logs of two records are no consistent cut"),
 		without(stopAtFailure, "chain", giveUp, Bounds{3, 1, 0, 1}, signalAnd, ForkOrGap, "n is given up, n+1 goes through"),
 		without(recordWise, "byrecord", podDies, Bounds{3, 1, 0, 1}, signalAnd, ForkOrGap, "n is in a slow hand, the relay takes n+1"),
-		without(fenceOutside, "fence", flush, Bounds{3, 1, 2, 1}, twoWanted, TwoActing, "outside acts on what recovery has forgotten"),
+		without(fenceOutside|toldFirst, "fence", flush, Bounds{3, 1, 2, 1}, twoWanted, TwoActing, "outside acts on what recovery has forgotten"),
+		without(toldFirst, "toldfirst", flush, Bounds{3, 1, 2, 1}, twoWanted, TwoActing, "the slot is given while outside still acts on what recovery has forgotten"),
 		without(conditionalOpen, "opencheck", flush, Bounds{3, 2, 2, 1}, signalAnd, Any, "opened after another loss"),
 		without(openHere, "opennow", failover|split|keepConns, Bounds{1, 3, 1, 1}, oneSignal, Any, "open compares the mark with what recovery remembers, not with INFO now"),
 		without(askAtStart, "atstart", failover|split|comeback|podDies, Bounds{2, 2, 1, 1}, oneSignal, "", "not needed for safety: commits of a dead epoch are void. It spares them"),

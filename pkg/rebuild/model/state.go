@@ -109,6 +109,7 @@ type pod struct {
 	publish events // in hand
 	confirm events // in the log, not yet confirmed
 	remove  events // in the log, still in the outbox
+	vouched vouched
 
 	recovery recovery
 }
@@ -118,6 +119,20 @@ type conn struct{ on, replid uint8 }
 
 func connTo(s *state, i uint8) conn { return conn{i + 1, s.servers[i].replid} }
 
+// vouched are duplicates that no outbox has, and so the log does, in the epoch that the pod answered in last. They are
+// acknowledged if a confirming read shows no later one.
+type vouched struct {
+	epoch uint8
+	what  holders
+}
+
+func (v *vouched) in(epoch uint8, h holders) {
+	if v.epoch != epoch {
+		*v = vouched{epoch: epoch} // what was answered in an earlier one is not acknowledged any more
+	}
+	v.what.add(h)
+}
+
 // recovery is what a recovering pod knows.
 type recovery struct {
 	epoch   uint8
@@ -125,7 +140,7 @@ type recovery struct {
 	slot    holders
 }
 
-// put takes down whatever the pod was at. What is on its way to the log stays on its way.
+// drop lets go of whatever the pod was at. What is on its way to the log stays on its way.
 func (p *pod) drop() {
 	p.at, p.operation, p.base, p.guard, p.epoch = resting, 0, 0, 0, 0
 	p.recovery = recovery{}
