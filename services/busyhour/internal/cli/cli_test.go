@@ -28,7 +28,7 @@ func TestCommandsSayWhatTheyShould(t *testing.T) {
 		{[]string{"topics", "plan", "--output", "json"}, []string{`"topic": "` + topics.Signals}},
 		{[]string{"config"}, []string{"# call-routing:", "# agent-presence:", "# provisioning:", "BUSYHOUR_KAFKA_BROKERS"}},
 		{[]string{"config", "provisioning"}, []string{"# provisioning:"}},
-		{[]string{"--help"}, []string{"bench", "call", "config", "simulate", "topics", "up"}},
+		{[]string{"--help"}, []string{"bench", "call", "close", "config", "simulate", "switches", "topics", "up"}},
 	} {
 		got, err := run(t, c.args...)
 		if err != nil {
@@ -52,6 +52,9 @@ func TestWrongUseIsAnError(t *testing.T) {
 		{[]string{"topics", "apply", "--replication-factor", "0"}, "at least 1"},
 		{[]string{"call", "--url", "127.0.0.1:8080"}, "http://host:port"},
 		{[]string{"simulate", "--agents", "0"}, "agents 0"},
+		{[]string{"close", "c-1"}, "reason"},
+		{[]string{"close", "--reason", "it hangs"}, "accepts 1 arg"},
+		{[]string{"switches", "reap", "sbc-1"}, "reason"},
 		{[]string{"dance"}, "unknown command"},
 	} {
 		if _, err := run(t, c.args...); err == nil || !strings.Contains(err.Error(), c.says) {

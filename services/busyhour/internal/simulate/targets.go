@@ -94,6 +94,22 @@ func (c *Clients) Live(ctx context.Context, tenant string) (all []*routingv1.Con
 	}
 }
 
+// CloseContact ends a contact whatever state it is in.
+func (c *Clients) CloseContact(ctx context.Context, r *routingv1.CloseContactRequest) (*routingv1.CloseContactResponse, error) {
+	return ask(ctx, c.Routing, routingv1connect.RoutingServiceClient.CloseContact, r)
+}
+
+// Switches that answer inventories.
+func (c *Clients) Switches(ctx context.Context, tenant string) ([]*routingv1.Switch, error) {
+	r, err := ask(ctx, c.Routing, routingv1connect.RoutingServiceClient.ListSwitches, &routingv1.ListSwitchesRequest{Tenant: tenant})
+	return r.GetSwitches(), err
+}
+
+// ReapSwitch accepts that what a switch lacks is lost.
+func (c *Clients) ReapSwitch(ctx context.Context, r *routingv1.ReapSwitchRequest) (*routingv1.ReapSwitchResponse, error) {
+	return ask(ctx, c.Routing, routingv1connect.RoutingServiceClient.ReapSwitch, r)
+}
+
 // newHTTP2 speaks HTTP/2 only: over TLS to https addresses, in the clear to http ones. A connection that does not
 // answer a ping for 5 s is given up.
 func newHTTP2() *http.Client {

@@ -53,11 +53,11 @@ func (r *Routing) Act(ctx context.Context, req *connect.Request[routingv1.ActReq
 
 // CloseContact ends a contact whatever state it is in.
 func (r *Routing) CloseContact(ctx context.Context, req *connect.Request[routingv1.CloseContactRequest]) (*connect.Response[routingv1.CloseContactResponse], error) {
-	s, err := r.flow.Close(ctx, req.Msg.Tenant, req.Msg.ContactId, req.Msg.Reason)
+	s, outcome, err := r.flow.Close(ctx, req.Msg.Tenant, req.Msg.ContactId, req.Msg.AgentId, req.Msg.Reason)
 	if err != nil {
 		return nil, err
 	}
-	return connect.NewResponse(&routingv1.CloseContactResponse{Contact: s.Contact, Revision: s.Revision}), nil
+	return connect.NewResponse(&routingv1.CloseContactResponse{Contact: s.Contact, Revision: s.Revision, Outcome: outcome}), nil
 }
 
 // ListSwitches shows what the switches' latest inventories lacked.

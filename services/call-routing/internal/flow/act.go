@@ -27,29 +27,30 @@ func (f *Flow) Act(ctx context.Context, tenant, id, agent string, action routing
 	return f.ask(ctx, tenant, id, op, contact.By(agent, action))
 }
 
-// Close ends a contact whatever state it is in.
-func (f *Flow) Close(ctx context.Context, tenant, id, reason string) (Standing, error) {
-	return f.ask(ctx, tenant, id, operation("close"), contact.Command{Verb: contact.Close, Reason: reason})
-}
-
 // ask decides a command of somebody who waits for the answer.
 func (f *Flow) ask(ctx context.Context, tenant, id, op string, cmd contact.Command) (Standing, error) {
+	s, _, err := f.askWhether(ctx, tenant, id, op, cmd)
+	return s, err
+}
+
+// askWhether is ask, and says whether the command changed anything.
+func (f *Flow) askWhether(ctx context.Context, tenant, id, op string, cmd contact.Command) (Standing, bool, error) {
 	var result commit.Result
 	var d *decision
 	var err error
 	if late := f.lanes.Do(ctx, contactLane(tenant, id), func() { result, d, err = f.command(ctx, tenant, id, op, cmd) }); late != nil {
-		return Standing{}, late
+		return Standing{}, false, late
 	}
 	f.metrics.command(cmd.Verb, d, err)
 	if err != nil {
-		return Standing{}, err
+		return Standing{}, false, err
 	}
 	ctx = context.WithoutCancel(ctx)
 	f.follow(ctx, tenant, d)
 	if d.waits() {
 		f.Seek(ctx, tenant, d.change.After.QueueId, id)
 	}
-	return standing(result, d), nil
+	return standing(result, d), d.change != nil, nil
 }
 
 func standing(result commit.Result, d *decision) Standing {
