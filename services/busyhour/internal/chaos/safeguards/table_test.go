@@ -9,7 +9,8 @@ type safeguard struct {
 	model []string
 	// file from the root of the repository; old text, which must stand there once, and what takes its place.
 	file, old, new string
-	pkg, test      string
+	// pkg and its test, as `go test -run` takes it; of the page, a test file and part of a test's name.
+	pkg, test string
 }
 
 const (
@@ -144,6 +145,12 @@ var safeguards = []safeguard{
 	{"a screen refuses what is older", []string{"off-fence"},
 		"services/busyhour/internal/simulate/view.go", "if r < v.Workload {\n\t\treturn // a delta was faster", "if false {\n\t\treturn // a delta was faster",
 		inSimulate, "TestViewDropsASnapshotThatADeltaOvertook"},
+	{"the page refuses a lower epoch", []string{"off-fence"},
+		"services/agent-presence/web/src/desk/held.ts", `return !isZero(revision) && revision.epoch < epoch;`, `return !isZero(revision) && revision.epoch < 0 * epoch;`,
+		"src/desk/held.test.ts", "of a lower epoch is refused"},
+	{"the page refuses what is older", []string{"off-fence"},
+		"services/agent-presence/web/src/desk/held.ts", `if (!newer(revision, has)) return "stale";`, ``,
+		"src/desk/held.test.ts", "that is not newer changes nothing"},
 	{"in a new epoch an agent is assignable when a screen has answered", []string{"off-fence"},
 		"services/agent-presence/internal/agent/epoch.go", `p.Connection, p.ConnectionSince = presencev1.Connection_CONNECTION_GRACE, timestamppb.New(now)`, `p.ConnectionSince = timestamppb.New(now)`,
 		inAgent, "TestScenarios"},
