@@ -142,7 +142,7 @@ func (s *Store) runCommits(ctx context.Context, tenant string, epoch uint32, bat
 	for _, p := range batch {
 		w.commit(p.tx)
 	}
-	answer, err := s.commit.run(ctx, s.redis, w.keys, w.args)
+	answer, err := s.runCommit(ctx, tenant, w)
 	if err != nil {
 		return nil, err
 	}
@@ -167,6 +167,13 @@ func (s *Store) runCommits(ctx context.Context, tenant string, epoch uint32, bat
 		}
 	}
 	return verdicts, nil
+}
+
+func (s *Store) runCommit(ctx context.Context, tenant string, w *writing) ([]any, error) {
+	if s.health.away() > logSlow {
+		return s.runReplicated(ctx, tenant, s.commit, w.keys, w.args)
+	}
+	return s.commit.run(ctx, s.redis, w.keys, w.args)
 }
 
 func (s *Store) verdictOf(w *writing, answer any) (verdict, error) {

@@ -41,16 +41,16 @@ func (g *gate) set(epoch uint32) bool {
 	return true
 }
 
-// shut closes the gate if it is still open in that epoch.
-func (g *gate) shut(epoch uint32, why string) bool {
+// shut closes the gate if it is still open in that epoch, and gives the highest sequence seen.
+func (g *gate) shut(epoch uint32, why string) (seq uint64, closed bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if !g.open || g.epoch != epoch {
-		return false
+		return 0, false
 	}
 	g.open, g.why = false, why
 	g.signal()
-	return true
+	return g.seq, true
 }
 
 // advance takes the sequence that a script answered with; false means that it went back, which no healthy server does.

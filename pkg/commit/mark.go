@@ -41,6 +41,9 @@ type Mark struct {
 	Replid string
 	// Replica says that the server is no primary.
 	Replica bool
+
+	prior    uint32 // the last epoch that was open here before
+	priorSeq uint64 // its sequence when it was closed
 }
 
 // Mark reads the mark and compares it with the server it stands on.
@@ -49,13 +52,13 @@ func (s *Store) Mark(ctx context.Context, tenant string) (Mark, error) {
 	if err != nil {
 		return Mark{}, fmt.Errorf("read the mark of %s/%s: %w", tenant, s.service, err)
 	}
-	text := make([]string, 7)
+	text := make([]string, 8)
 	for i := range min(len(answer), len(text)) {
 		text[i], _ = answer[i].(string)
 	}
 	return Mark{
 		Why: text[0], Epoch: uint32(number(text[1])), Open: text[2] == "1", Nonce: text[3],
-		Replid: text[4], Replica: text[5] == "slave",
+		Replid: text[4], Replica: text[5] == "slave", prior: uint32(number(text[6])), priorSeq: number(text[7]),
 	}, nil
 }
 

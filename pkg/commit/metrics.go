@@ -24,8 +24,9 @@ type metrics struct {
 	relayed        prometheus.Counter
 	outboxOpen     *prometheus.GaugeVec
 	outboxBytes    *prometheus.GaugeVec
-	outboxAge      *prometheus.GaugeVec
 	overdue        *prometheus.GaugeVec
+	logAway        prometheus.Gauge
+	unreplicated   prometheus.Counter
 }
 
 func newMetrics(r prometheus.Registerer, service string) *metrics {
@@ -71,15 +72,18 @@ func newMetrics(r prometheus.Registerer, service string) *metrics {
 		outboxBytes: prometheus.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "busyhour_outbox_bytes", Help: "Bytes of events that wait for the log.", ConstLabels: labels,
 		}, []string{"tenant"}),
-		outboxAge: prometheus.NewGaugeVec(prometheus.GaugeOpts{
-			Name: "busyhour_outbox_age_seconds", Help: "Age of the oldest open outbox.", ConstLabels: labels,
-		}, []string{"tenant"}),
+		logAway: prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "busyhour_log_away_seconds", Help: "How long Kafka has acknowledged nothing although events wait; 0 if none does.", ConstLabels: labels,
+		}),
+		unreplicated: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "busyhour_commit_unreplicated_total", Help: "Scripts that no replica had within 50 ms while Kafka was away.", ConstLabels: labels,
+		}),
 		overdue: prometheus.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "busyhour_oldest_overdue_seconds", Help: "How long ago the oldest deadline passed that nothing has moved; above 2 s something is stuck.", ConstLabels: labels,
 		}, []string{"tenant"}),
 	}
 	r.MustRegister(m.seconds, m.batch, m.conflicts, m.sequenceAlarms, m.gateOpen, m.gateEpoch, m.durable, m.voided,
-		m.published, m.relayed, m.outboxOpen, m.outboxBytes, m.outboxAge, m.overdue)
+		m.published, m.relayed, m.outboxOpen, m.outboxBytes, m.logAway, m.unreplicated, m.overdue)
 	return m
 }
 

@@ -41,7 +41,7 @@ func (o *outboxes) drain(ctx context.Context, tenant string, epoch uint32) (int,
 
 func (o *outboxes) produce(ctx context.Context, e entry) error {
 	done := make(chan error, 1)
-	o.log.Produce(e.message, func(err error) { done <- err })
+	o.give(e.message, func(err error) { done <- err })
 	select {
 	case err := <-done:
 		return err

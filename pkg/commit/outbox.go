@@ -181,7 +181,16 @@ func (o *outboxes) unlockAndSend(l *lane) {
 	}
 	l.busy = true
 	o.mu.Unlock()
-	o.log.Produce(first.message, func(err error) { o.produced(l, first.revision, err) })
+	o.give(first.message, func(err error) { o.produced(l, first.revision, err) })
+}
+
+// give hands a message to the log and keeps account of whether it answers.
+func (o *outboxes) give(m eventlog.Message, done func(error)) {
+	o.store.health.handed()
+	o.log.Produce(m, func(err error) {
+		o.store.health.answered(err)
+		done(err)
+	})
 }
 
 // unlockAndLeave forgets what this pod holds of the outbox; the relay will read it from Redis.

@@ -31,26 +31,41 @@ func (s *Store) Run(ctx context.Context) error {
 			return nil
 		case <-tick.C:
 		}
-		for _, tenant := range s.tenants {
-			if epoch, open := s.Verified(tenant); open {
-				if err := errors.Join(s.relay(ctx, tenant, epoch), s.gaugeOverdue(ctx, tenant)); err != nil && ctx.Err() == nil {
-					s.log.Warn("relay", zap.String("tenant", tenant), zap.Error(err))
-				}
-			}
-		}
-		s.outbox.forgetIdle()
+		s.round(ctx)
 	}
 }
 
+// round looks at every tenant's outboxes once.
+func (s *Store) round(ctx context.Context) {
+	quiet := true
+	for _, tenant := range s.tenants {
+		epoch, open := s.Verified(tenant)
+		if !open {
+			quiet = false
+			continue
+		}
+		empty, err := s.relay(ctx, tenant, epoch)
+		if err = errors.Join(err, s.gaugeOverdue(ctx, tenant)); err != nil && ctx.Err() == nil {
+			s.log.Warn("relay", zap.String("tenant", tenant), zap.Error(err))
+		}
+		quiet = quiet && empty
+	}
+	if quiet {
+		s.health.quiet()
+	}
+	s.watchLog()
+	s.outbox.forgetIdle()
+}
+
 // relay drains the outboxes that their commits have left: a pod died, or the log refused.
-func (s *Store) relay(ctx context.Context, tenant string, epoch uint32) error {
+func (s *Store) relay(ctx context.Context, tenant string, epoch uint32) (quiet bool, err error) {
 	key := Key(tenant, s.service, epoch, outbox)
-	if err := s.gaugeOutbox(ctx, tenant, key); err != nil {
-		return err
+	if quiet, err = s.gaugeOutbox(ctx, tenant, key); err != nil || quiet {
+		return quiet, err
 	}
 	old, err := s.claimFrom(ctx, []string{key}, relayAge, relayLimit, relayLease)
 	if err != nil {
-		return err
+		return false, err
 	}
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(8)
@@ -65,26 +80,22 @@ func (s *Store) relay(ctx context.Context, tenant string, epoch uint32) error {
 			return nil
 		})
 	}
-	return group.Wait()
+	return false, group.Wait()
 }
 
-// gaugeOutbox shows how much waits for the log, and since when.
-func (s *Store) gaugeOutbox(ctx context.Context, tenant, key string) error {
+// gaugeOutbox shows how much waits for the log, and reports whether nothing does.
+func (s *Store) gaugeOutbox(ctx context.Context, tenant, key string) (quiet bool, err error) {
 	pipe := s.redis.Pipeline()
-	records := pipe.ZCard(ctx, key)
-	oldest := pipe.ZRangeWithScores(ctx, key, 0, 0)
-	bytes := pipe.HGet(ctx, MarkKey(tenant, s.service), "outbox")
-	if _, err := pipe.Exec(ctx); err != nil && !errors.Is(err, redis.Nil) {
-		return err
+	records, bytes := pipe.ZCard(ctx, key), pipe.HGet(ctx, MarkKey(tenant, s.service), "outbox")
+	if _, err := pipe.Exec(ctx); err != nil {
+		if errors.Is(err, redis.Nil) { // no mark: the next script says so
+			err = nil
+		}
+		return false, err
 	}
 	s.metrics.outboxOpen.WithLabelValues(tenant).Set(float64(records.Val()))
 	s.metrics.outboxBytes.WithLabelValues(tenant).Set(float64(number(bytes.Val())))
-	age := 0.0
-	if first := oldest.Val(); len(first) > 0 {
-		age = max(0, time.Since(time.UnixMilli(int64(first[0].Score))).Seconds())
-	}
-	s.metrics.outboxAge.WithLabelValues(tenant).Set(age)
-	return nil
+	return records.Val() == 0, nil
 }
 
 // settle waits until nothing is on its way to the log, at most this long.

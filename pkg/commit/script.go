@@ -32,8 +32,14 @@ type once struct{ *redis.Cmd }
 
 func (once) NoRetry() bool { return true }
 
+// runner is a client, or one of its connections.
+type runner interface {
+	redis.Scripter
+	Process(ctx context.Context, cmd redis.Cmder) error
+}
+
 // run runs a script that answers with a list.
-func (s script) run(ctx context.Context, rdb redis.UniversalClient, keys []string, args []any) ([]any, error) {
+func (s script) run(ctx context.Context, rdb runner, keys []string, args []any) ([]any, error) {
 	cmd, err := s.try(ctx, rdb, keys, args)
 	if err != nil {
 		return nil, err
@@ -42,7 +48,7 @@ func (s script) run(ctx context.Context, rdb redis.UniversalClient, keys []strin
 }
 
 // runText runs a script that answers with one string.
-func (s script) runText(ctx context.Context, rdb redis.UniversalClient, keys []string, args []any) (string, error) {
+func (s script) runText(ctx context.Context, rdb runner, keys []string, args []any) (string, error) {
 	cmd, err := s.try(ctx, rdb, keys, args)
 	if err != nil {
 		return "", err
@@ -50,7 +56,7 @@ func (s script) runText(ctx context.Context, rdb redis.UniversalClient, keys []s
 	return cmd.Text()
 }
 
-func (s script) try(ctx context.Context, rdb redis.UniversalClient, keys []string, args []any) (*redis.Cmd, error) {
+func (s script) try(ctx context.Context, rdb runner, keys []string, args []any) (*redis.Cmd, error) {
 	cmd, err := s.evalSha(ctx, rdb, keys, args)
 	if err == nil || !strings.HasPrefix(err.Error(), "NOSCRIPT") {
 		return cmd, err
@@ -61,7 +67,7 @@ func (s script) try(ctx context.Context, rdb redis.UniversalClient, keys []strin
 	return s.evalSha(ctx, rdb, keys, args)
 }
 
-func (s script) evalSha(ctx context.Context, rdb redis.UniversalClient, keys []string, args []any) (*redis.Cmd, error) {
+func (s script) evalSha(ctx context.Context, rdb runner, keys []string, args []any) (*redis.Cmd, error) {
 	line := make([]any, 0, 3+len(keys)+len(args))
 	line = append(line, "evalsha", s.Hash(), len(keys))
 	for _, k := range keys {

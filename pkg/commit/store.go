@@ -61,6 +61,8 @@ type Store struct {
 	gates    map[string]*gate // by tenant; never changed after Open
 	batchers map[string]*batcher
 	outbox   *outboxes
+	health   logHealth
+	gaps     gaps
 	confirm  *confirmer
 
 	load, commit, drained, claim, overdue script
@@ -270,7 +272,8 @@ func pause(ctx context.Context, try int) error {
 
 // shut closes a tenant's gate after a script or the log said that its state is not verified.
 func (s *Store) shut(tenant string, epoch uint32, why string) {
-	if s.gates[tenant].shut(epoch, why) {
+	if seq, closed := s.gates[tenant].shut(epoch, why); closed {
+		s.gaps.owe(tenant, epoch, seq, s.health.away())
 		s.log.Warn("gate closed", zap.String("tenant", tenant), zap.String("service", s.service), zap.Uint32("epoch", epoch), zap.String("why", why))
 		s.tell(tenant, epoch, false)
 	}

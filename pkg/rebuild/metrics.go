@@ -8,6 +8,7 @@ type metrics struct {
 	records *prometheus.GaugeVec
 	phase   *prometheus.GaugeVec
 	held    *prometheus.GaugeVec
+	gaps    prometheus.Counter
 }
 
 func newMetrics(r prometheus.Registerer, service string) *metrics {
@@ -30,7 +31,10 @@ func newMetrics(r prometheus.Registerer, service string) *metrics {
 			Name: "busyhour_recovery_held", Help: "1 while a tenant stays closed until a person has it rebuilt.", ConstLabels: labels,
 		}, []string{"tenant"}),
 	}
-	r.MustRegister(m.seconds, m.failed, m.records, m.phase, m.held)
+	m.gaps = prometheus.NewCounter(prometheus.CounterOpts{
+		Name: "busyhour_gaps_total", Help: "Times that decisions were lost with Redis while Kafka was away.", ConstLabels: labels,
+	})
+	r.MustRegister(m.seconds, m.failed, m.records, m.phase, m.held, m.gaps)
 	return m
 }
 

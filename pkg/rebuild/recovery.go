@@ -136,20 +136,17 @@ func (r *Recovery) Run(ctx context.Context) error {
 // look adopts what is verified and returns the tenants that are lost and may be recovered now, with their marks.
 func (r *Recovery) look(ctx context.Context) map[string]commit.Mark {
 	// The log first: an epoch that it has and Redis has not means that Redis is behind.
-	if err := r.askLog(ctx); err != nil {
-		r.wait(ctx, "Kafka does not tell the newest epoch: "+err.Error(), r.closed()...)
-		return nil
-	}
+	silent := r.askLog(ctx)
 	lost := map[string]commit.Mark{}
 	for _, tenant := range r.store.Tenants() {
 		mark, err := r.store.Mark(ctx, tenant)
-		if err != nil {
-			if _, open := r.store.Verified(tenant); !open {
-				r.wait(ctx, "Redis does not tell the mark: "+err.Error(), tenant)
-			}
-			continue
-		}
-		if !r.verified(tenant, mark) && r.mayRecover(ctx, tenant, mark) {
+		switch {
+		case err != nil:
+			r.waitIfClosed(ctx, "Redis does not tell the mark: "+err.Error(), tenant)
+		case silent != nil:
+			r.closeUnless(tenant, mark.Why)
+			r.waitIfClosed(ctx, "Kafka does not tell the newest epoch: "+silent.Error(), tenant)
+		case !r.verified(ctx, tenant, mark) && r.mayRecover(ctx, tenant, mark):
 			lost[tenant] = mark
 		}
 	}
@@ -163,22 +160,34 @@ func (r *Recovery) askLog(ctx context.Context) error {
 }
 
 // verified opens this pod's gate if the mark is open, or closes it.
-func (r *Recovery) verified(tenant string, mark commit.Mark) bool {
-	differs := nonceDiffers(r.epochs.Takes(tenant), mark)
-	if mark.Why == "" && mark.Epoch >= r.epochs.Newest(tenant) && differs == "" {
-		delete(r.shut, tenant)
-		r.reigns[tenant], r.tried[tenant] = mark.Epoch, mark.Replid
-		r.store.Adopt(tenant, mark.Epoch)
-		r.standing.enter(Open, "", tenant)
-		return true
+func (r *Recovery) verified(ctx context.Context, tenant string, mark commit.Mark) bool {
+	why := cmp.Or(mark.Why, nonceDiffers(r.epochs.Takes(tenant), mark))
+	if why == "" && mark.Epoch < r.epochs.Newest(tenant) {
+		why = "the log has a later epoch"
+	}
+	if why != "" {
+		r.closeUnless(tenant, why)
+		return false
+	}
+	delete(r.shut, tenant)
+	r.reigns[tenant], r.tried[tenant] = mark.Epoch, mark.Replid
+	r.store.Adopt(tenant, mark.Epoch)
+	r.standing.enter(Open, "", tenant)
+	r.confess(ctx, tenant)
+	return true
+}
+
+// closeUnless closes this pod's gate, unless nothing speaks against it.
+func (r *Recovery) closeUnless(tenant, why string) {
+	if why == "" {
+		return
 	}
 	if epoch, open := r.store.Verified(tenant); open {
-		r.store.Shut(tenant, epoch+1, "mark: "+cmp.Or(mark.Why, differs, "the log has a later epoch"))
+		r.store.Shut(tenant, epoch+1, "mark: "+why)
 	}
 	if _, known := r.shut[tenant]; !known {
 		r.shut[tenant] = time.Now()
 	}
-	return false
 }
 
 // mayRecover says whether a recovery may begin, and keeps why not.
@@ -211,11 +220,10 @@ func (r *Recovery) wait(ctx context.Context, why string, tenants ...string) {
 	}
 }
 
-func (r *Recovery) closed() []string {
-	return slices.DeleteFunc(r.store.Tenants(), func(tenant string) bool {
-		_, open := r.store.Verified(tenant)
-		return open
-	})
+func (r *Recovery) waitIfClosed(ctx context.Context, why, tenant string) {
+	if _, open := r.store.Verified(tenant); !open {
+		r.wait(ctx, why, tenant)
+	}
 }
 
 // recoverLeased recovers those tenants that no other pod is at. The lease saves work; correctness does not need it.
@@ -383,6 +391,7 @@ func (r *Recovery) buildAll(ctx context.Context, epoch uint32, builders map[stri
 		delete(r.shut, tenant)
 		r.reigns[tenant] = epoch
 		r.standing.enter(Open, "", tenant)
+		r.confess(ctx, tenant)
 	}
 	return failed
 }

@@ -16,6 +16,8 @@ type Source struct {
 	Value func(m eventlog.Message) ([]byte, error)
 	// Derive makes indexes, deadlines and derived records from the records of a tenant.
 	Derive func(b *Build) error
+	// Gap is the event that says that history is missing. It must carry no record.
+	Gap func(g commit.Gap) commit.Event
 	// Logged reports whether the log must have heard of a record like this. Of others no event tells, or not yet.
 	Logged func(r *commit.Record) bool
 	// Reborn reports whether a stored value is the log's as Build.Replace made it for a later epoch. Nil: nothing is ever

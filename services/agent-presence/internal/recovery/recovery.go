@@ -8,6 +8,7 @@ import (
 	"hash/fnv"
 	"time"
 
+	commonv1 "github.com/busyhour/busyhour/api/gen/busyhour/common/v1"
 	presencev1 "github.com/busyhour/busyhour/api/gen/busyhour/presence/v1"
 	"github.com/busyhour/busyhour/api/topics"
 	"github.com/busyhour/busyhour/pkg/commit"
@@ -16,6 +17,7 @@ import (
 	"github.com/busyhour/busyhour/services/agent-presence/internal/agent"
 	"github.com/busyhour/busyhour/services/agent-presence/internal/state"
 	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/timestamppb"
 )
 
 // Source is how agent-presence is rebuilt.
@@ -24,6 +26,7 @@ func Source(rules agent.Rules) rebuild.Source {
 		Topics: []rebuild.Topic{agents()},
 		Value:  value,
 		Derive: func(b *rebuild.Build) error { return derive(b, rules) },
+		Gap:    gap,
 		Logged: logged,
 		Reborn: reborn,
 	}
@@ -106,4 +109,12 @@ func spread(id string) time.Duration {
 	h := fnv.New32a()
 	h.Write([]byte(id))
 	return time.Duration(h.Sum32()%1000) * time.Millisecond
+}
+
+// gap says that history is missing.
+func gap(g commit.Gap) commit.Event {
+	data, _ := proto.Marshal(&commonv1.Gap{ // numbers, times and a name that came from Redis always marshal
+		Tenant: g.Tenant, Epoch: g.Epoch, From: timestamppb.New(g.From), To: timestamppb.New(g.To),
+	})
+	return commit.Event{Topic: topics.AgentEvents, Key: g.Tenant, Type: "busyhour.presence.gap.v1", Data: data}
 }

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	commonv1 "github.com/busyhour/busyhour/api/gen/busyhour/common/v1"
@@ -32,7 +33,7 @@ func Source() rebuild.Source {
 			return state.ContactID(record), true
 		},
 	}
-	return rebuild.Source{Topics: []rebuild.Topic{contacts}, Value: value, Derive: Derive, Logged: logged}
+	return rebuild.Source{Topics: []rebuild.Topic{contacts}, Value: value, Derive: Derive, Logged: logged, Gap: gap}
 }
 
 // ended says how long the stub of a contact is kept, and leaves of its last event what the stub needs.
@@ -123,4 +124,12 @@ func bringBack(b *rebuild.Build, agent string, contacts []held) error {
 	}
 	b.Put(state.Workload(agent), value)
 	return nil
+}
+
+// gap says that history is missing.
+func gap(g commit.Gap) commit.Event {
+	data, _ := proto.Marshal(&commonv1.Gap{ // numbers, times and a name that came from Redis always marshal
+		Tenant: g.Tenant, Epoch: g.Epoch, From: timestamppb.New(g.From), To: timestamppb.New(g.To),
+	})
+	return commit.Event{Topic: topics.ContactEvents, Key: g.Tenant, Type: "busyhour.routing.gap.v1", Data: data}
 }

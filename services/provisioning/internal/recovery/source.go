@@ -3,7 +3,12 @@
 package recovery
 
 import (
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	commonv1 "github.com/busyhour/busyhour/api/gen/busyhour/common/v1"
 	"github.com/busyhour/busyhour/api/topics"
+	"github.com/busyhour/busyhour/pkg/commit"
 	"github.com/busyhour/busyhour/pkg/eventlog"
 	"github.com/busyhour/busyhour/pkg/rebuild"
 	"github.com/busyhour/busyhour/services/provisioning/internal/state"
@@ -16,6 +21,7 @@ func Source() rebuild.Source {
 		// An event carries the very bytes that the commit stored.
 		Value:  func(m eventlog.Message) ([]byte, error) { return m.Value, nil },
 		Derive: derive,
+		Gap:    gap,
 		Logged: state.Logged,
 	}
 }
@@ -47,4 +53,12 @@ func derive(b *rebuild.Build) error {
 		}
 	}
 	return nil
+}
+
+// gap says that history is missing.
+func gap(g commit.Gap) commit.Event {
+	data, _ := proto.Marshal(&commonv1.Gap{ // numbers, times and a name that came from Redis always marshal
+		Tenant: g.Tenant, Epoch: g.Epoch, From: timestamppb.New(g.From), To: timestamppb.New(g.To),
+	})
+	return commit.Event{Topic: topics.Outcomes, Key: g.Tenant, Type: "busyhour.provisioning.gap.v1", Data: data}
 }

@@ -12,6 +12,7 @@ import (
 	_ "buf.build/gen/go/bufbuild/protovalidate/protocolbuffers/go/buf/validate"
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
+	timestamppb "google.golang.org/protobuf/types/known/timestamppb"
 	reflect "reflect"
 	sync "sync"
 	unsafe "unsafe"
@@ -257,11 +258,84 @@ func (x *Refusal) GetHelp() string {
 	return ""
 }
 
+// Gap is an event of types busyhour.{routing,presence,provisioning}.gap.v1: the log stopped acknowledging, and Redis was
+// lost before it came back, so some of what was decided in that time is in neither. Nothing that was acknowledged to its
+// sender is missing. Each process that knows of it tells it once, in the service's events topic, without a subject.
+type Gap struct {
+	state  protoimpl.MessageState `protogen:"open.v1"`
+	Tenant string                 `protobuf:"bytes,1,opt,name=tenant,proto3" json:"tenant,omitempty"`
+	// The epoch that began after it.
+	Epoch uint32 `protobuf:"varint,2,opt,name=epoch,proto3" json:"epoch,omitempty"`
+	// From when to when the history may be missing, by the clock of the process that tells it.
+	From          *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=from,proto3" json:"from,omitempty"`
+	To            *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=to,proto3" json:"to,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Gap) Reset() {
+	*x = Gap{}
+	mi := &file_busyhour_common_v1_common_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Gap) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Gap) ProtoMessage() {}
+
+func (x *Gap) ProtoReflect() protoreflect.Message {
+	mi := &file_busyhour_common_v1_common_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Gap.ProtoReflect.Descriptor instead.
+func (*Gap) Descriptor() ([]byte, []int) {
+	return file_busyhour_common_v1_common_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *Gap) GetTenant() string {
+	if x != nil {
+		return x.Tenant
+	}
+	return ""
+}
+
+func (x *Gap) GetEpoch() uint32 {
+	if x != nil {
+		return x.Epoch
+	}
+	return 0
+}
+
+func (x *Gap) GetFrom() *timestamppb.Timestamp {
+	if x != nil {
+		return x.From
+	}
+	return nil
+}
+
+func (x *Gap) GetTo() *timestamppb.Timestamp {
+	if x != nil {
+		return x.To
+	}
+	return nil
+}
+
 var File_busyhour_common_v1_common_proto protoreflect.FileDescriptor
 
 const file_busyhour_common_v1_common_proto_rawDesc = "" +
 	"\n" +
-	"\x1fbusyhour/common/v1/common.proto\x12\x12busyhour.common.v1\x1a\x1bbuf/validate/validate.proto\".\n" +
+	"\x1fbusyhour/common/v1/common.proto\x12\x12busyhour.common.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\".\n" +
 	"\bRevision\x12\x14\n" +
 	"\x05epoch\x18\x01 \x01(\rR\x05epoch\x12\f\n" +
 	"\x01n\x18\x02 \x01(\rR\x01n\"E\n" +
@@ -272,7 +346,12 @@ const file_busyhour_common_v1_common_proto_rawDesc = "" +
 	"\x06reason\x18\x01 \x01(\tR\x06reason\x12\x16\n" +
 	"\x06record\x18\x02 \x01(\tR\x06record\x128\n" +
 	"\brevision\x18\x03 \x01(\v2\x1c.busyhour.common.v1.RevisionR\brevision\x12\x12\n" +
-	"\x04help\x18\x04 \x01(\tR\x04help*G\n" +
+	"\x04help\x18\x04 \x01(\tR\x04help\"\x8f\x01\n" +
+	"\x03Gap\x12\x16\n" +
+	"\x06tenant\x18\x01 \x01(\tR\x06tenant\x12\x14\n" +
+	"\x05epoch\x18\x02 \x01(\rR\x05epoch\x12.\n" +
+	"\x04from\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\x04from\x12*\n" +
+	"\x02to\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\x02to*G\n" +
 	"\aChannel\x12\x17\n" +
 	"\x13CHANNEL_UNSPECIFIED\x10\x00\x12\x11\n" +
 	"\rCHANNEL_VOICE\x10\x01\x12\x10\n" +
@@ -291,20 +370,24 @@ func file_busyhour_common_v1_common_proto_rawDescGZIP() []byte {
 }
 
 var file_busyhour_common_v1_common_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_busyhour_common_v1_common_proto_msgTypes = make([]protoimpl.MessageInfo, 3)
+var file_busyhour_common_v1_common_proto_msgTypes = make([]protoimpl.MessageInfo, 4)
 var file_busyhour_common_v1_common_proto_goTypes = []any{
-	(Channel)(0),     // 0: busyhour.common.v1.Channel
-	(*Revision)(nil), // 1: busyhour.common.v1.Revision
-	(*Skill)(nil),    // 2: busyhour.common.v1.Skill
-	(*Refusal)(nil),  // 3: busyhour.common.v1.Refusal
+	(Channel)(0),                  // 0: busyhour.common.v1.Channel
+	(*Revision)(nil),              // 1: busyhour.common.v1.Revision
+	(*Skill)(nil),                 // 2: busyhour.common.v1.Skill
+	(*Refusal)(nil),               // 3: busyhour.common.v1.Refusal
+	(*Gap)(nil),                   // 4: busyhour.common.v1.Gap
+	(*timestamppb.Timestamp)(nil), // 5: google.protobuf.Timestamp
 }
 var file_busyhour_common_v1_common_proto_depIdxs = []int32{
 	1, // 0: busyhour.common.v1.Refusal.revision:type_name -> busyhour.common.v1.Revision
-	1, // [1:1] is the sub-list for method output_type
-	1, // [1:1] is the sub-list for method input_type
-	1, // [1:1] is the sub-list for extension type_name
-	1, // [1:1] is the sub-list for extension extendee
-	0, // [0:1] is the sub-list for field type_name
+	5, // 1: busyhour.common.v1.Gap.from:type_name -> google.protobuf.Timestamp
+	5, // 2: busyhour.common.v1.Gap.to:type_name -> google.protobuf.Timestamp
+	3, // [3:3] is the sub-list for method output_type
+	3, // [3:3] is the sub-list for method input_type
+	3, // [3:3] is the sub-list for extension type_name
+	3, // [3:3] is the sub-list for extension extendee
+	0, // [0:3] is the sub-list for field type_name
 }
 
 func init() { file_busyhour_common_v1_common_proto_init() }
@@ -318,7 +401,7 @@ func file_busyhour_common_v1_common_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_busyhour_common_v1_common_proto_rawDesc), len(file_busyhour_common_v1_common_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   3,
+			NumMessages:   4,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
