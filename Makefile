@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help build run test lint generate page bench stack-up stack-down clean
+.PHONY: help build run test lint generate page bench chaos stack-up stack-down clean
 
 help: ## show this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -24,6 +24,11 @@ page: ## build the page that agent-presence serves
 
 bench: ## measure latencies on real servers
 	@scripts/bench
+
+SEED ?= 1
+MINUTES ?= 3
+chaos: ## break real servers under load, check that no state has lied: make chaos SEED=1 MINUTES=60
+	@scripts/chaos --seed $(SEED) --minutes $(MINUTES)
 
 stack-up: ## start Kafka, Redis and NATS for tests; addresses in .stack/env
 	@scripts/stack up

@@ -46,7 +46,8 @@ func New(cfg Config) (*Fleet, error) {
 	f := &Fleet{cfg: cfg, processes: map[string][]*Process{}}
 	for _, s := range services {
 		for n := range cfg.Copies {
-			p := &Process{Service: s, Name: fmt.Sprintf("%s-%d", s, n+1), binary: filepath.Join(cfg.Bin, s)}
+			p := &Process{Service: s, binary: filepath.Join(cfg.Bin, s)}
+			p.Name = fmt.Sprintf("%s-%d", s, n+1)
 			var err error
 			if p.listen, err = FreeAddress(); err != nil {
 				return nil, err

@@ -67,3 +67,49 @@ func labelOf(labels, name string) string {
 	value, _, _ := strings.Cut(after, `"`)
 	return value
 }
+
+// Sample is one series of a process's metrics.
+type Sample struct {
+	Name   string
+	Labels map[string]string
+	Value  float64
+}
+
+// Samples of the metrics with these names.
+func (p *Process) Samples(ctx context.Context, names map[string]bool) ([]Sample, error) {
+	body, err := p.get(ctx, "/metrics")
+	if err != nil {
+		return nil, fmt.Errorf("metrics of %s: %w", p.Name, err)
+	}
+	return samples(body, names), nil
+}
+
+func samples(metrics string, names map[string]bool) (all []Sample) {
+	for line := range strings.Lines(metrics) {
+		name, _, _ := strings.Cut(line, " ")
+		name, rest, labelled := strings.Cut(name, "{")
+		if !names[name] {
+			continue
+		}
+		s := Sample{Name: name}
+		end := strings.LastIndexByte(line, ' ')
+		if labelled {
+			s.Labels = labels(rest[:strings.LastIndexByte(rest, '}')])
+		}
+		var err error
+		if s.Value, err = strconv.ParseFloat(strings.TrimSpace(line[end:]), 64); err == nil {
+			all = append(all, s)
+		}
+	}
+	return all
+}
+
+// labels of our own metrics: their values hold no commas.
+func labels(text string) map[string]string {
+	all := map[string]string{}
+	for pair := range strings.SplitSeq(text, ",") {
+		k, v, _ := strings.Cut(pair, "=")
+		all[k] = strings.Trim(v, `"`)
+	}
+	return all
+}

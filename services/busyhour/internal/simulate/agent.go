@@ -24,6 +24,7 @@ type Habits struct {
 // agent is a person at a screen.
 type agent struct {
 	habits *Habits
+	watch  *Watch
 	ledger *ledger
 	idle   *atomic.Int64 // agents who could be offered a call
 	screen *Screen
@@ -38,6 +39,7 @@ type agent struct {
 func (a *agent) saw(s *Screen, seen Seen) {
 	now := time.Now()
 	view := s.View()
+	a.watch.shown(s.Agent(), true, view)
 	for _, f := range seen.Faults {
 		a.ledger.fault("screen of %s: %s", s.Agent(), f)
 	}
@@ -71,7 +73,8 @@ func (a *agent) start(v View) {
 }
 
 func (a *agent) available() {
-	a.ask(&presencev1.ClientFrame{Frame: setStatus(presencev1.Status_STATUS_AVAILABLE, "")}, "set status", func(err error) {
+	asked := Asked{Verb: "set status", Status: presencev1.Status_STATUS_AVAILABLE}
+	a.ask(&presencev1.ClientFrame{Frame: setStatus(asked.Status, "")}, asked, func(err error) {
 		if err != nil && !errors.Is(err, errCut) { // cut off, a new snapshot asks again
 			time.AfterFunc(time.Second, a.available)
 		}
@@ -94,6 +97,7 @@ func (a *agent) count(v *View) {
 // lost notes that the connection is gone, and with it whatever was shown.
 func (a *agent) lost(err error) {
 	a.ledger.failed("screen connection", err)
+	a.watch.shown(a.screen.Agent(), false, a.screen.View())
 	a.count(&View{})
 }
 
@@ -162,7 +166,7 @@ func (a *agent) act(c *routingv1.Card, action routingv1.ActRequest_Action, click
 	if action == routingv1.ActRequest_ACTION_ACCEPT {
 		a.ledger.accepting(c.ContactId)
 	}
-	a.ask(&presencev1.ClientFrame{Frame: act(c.ContactId, action)}, actionName(action), func(err error) {
+	a.ask(&presencev1.ClientFrame{Frame: act(c.ContactId, action)}, Asked{Contact: c.ContactId, Verb: actionName(action)}, func(err error) {
 		switch {
 		case err == nil:
 			a.ledger.count(func(n *Counts) { n.acted(action) })
@@ -173,11 +177,14 @@ func (a *agent) act(c *routingv1.Card, action routingv1.ActRequest_Action, click
 }
 
 // ask sends a command and counts what went wrong.
-func (a *agent) ask(f *presencev1.ClientFrame, what string, answered func(error)) {
+func (a *agent) ask(f *presencev1.ClientFrame, asked Asked, answered func(error)) {
+	asked.Agent, asked.Called = a.screen.Agent(), time.Now()
 	a.screen.Ask(f, func(err error) {
 		if err != nil {
-			a.ledger.failed(what, err)
+			a.ledger.failed(asked.Verb, err)
 		}
+		asked.Err = err
+		a.watch.asked(asked)
 		answered(err)
 	})
 }

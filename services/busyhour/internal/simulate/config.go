@@ -36,6 +36,8 @@ type LoadConfig struct {
 	// Patient: how long the last calls, cards and acknowledgements may take beyond that before they are findings.
 	Patient time.Duration
 
+	// Watch is told of everything that goes in and out.
+	Watch Watch
 	// Placed is called for every call that is placed, if it is set.
 	Placed func(*Call)
 	// Progress is called every second, if it is set.
@@ -110,14 +112,16 @@ func (c *LoadConfig) people() People {
 	for i := range c.Known {
 		q := c.queue(i % c.Queues)
 		p.Agents = append(p.Agents, &provisioningv1.Agent{
-			Id: c.agent(i), Name: fmt.Sprintf("Simulated %d", i+1), QueueIds: []string{q},
+			Id: c.AgentID(i), Name: fmt.Sprintf("Simulated %d", i+1), QueueIds: []string{q},
 			Skills:   []*commonv1.Skill{{Name: q, Level: uint32(10 + i%91)}},
 			Capacity: []*provisioningv1.Capacity{{Channel: commonv1.Channel_CHANNEL_VOICE, Contacts: 1}},
-			Address:  fmt.Sprintf("sip:%s@example.com", c.agent(i)),
+			Address:  fmt.Sprintf("sip:%s@example.com", c.AgentID(i)),
 		})
 	}
 	return p
 }
 
 func (c *LoadConfig) queue(i int) string { return fmt.Sprintf("%s-queue-%d", c.Prefix, i+1) }
-func (c *LoadConfig) agent(i int) string { return fmt.Sprintf("%s-%05d", c.Prefix, i+1) }
+
+// AgentID of the i-th agent.
+func (c *LoadConfig) AgentID(i int) string { return fmt.Sprintf("%s-%05d", c.Prefix, i+1) }

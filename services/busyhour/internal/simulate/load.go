@@ -98,6 +98,7 @@ func (l *load) startSwitches(ctx context.Context, parts *sync.WaitGroup) {
 			Stream: StreamConfig{
 				Tenant: l.cfg.Tenant, Switch: fmt.Sprintf("%s-%s-%d", l.cfg.Prefix, run, i+1), URLs: l.cfg.Targets.Routing, First: i,
 				Duplicates: l.cfg.Duplicates, Random: l.random(uint64(i) + 1),
+				Sent:    l.cfg.Watch.Sent,
 				Acked:   l.acked,
 				Refused: l.refused,
 				Lost:    func(err error) { l.ledger.failed("switch connection", err) },
@@ -112,10 +113,16 @@ func (l *load) acked(s Sent) {
 	if !s.Duplicate {
 		l.ledger.ack.Record(time.Since(s.Due))
 	}
+	if l.cfg.Watch.Acked != nil {
+		l.cfg.Watch.Acked(s)
+	}
 }
 
 func (l *load) refused(s Sent, r *routingv1.SignalRefused) {
 	l.ledger.failed("signal "+s.Signal.Kind.String(), &Refusal{Reason: r.GetRefusal().GetReason(), Message: r.Message})
+	if l.cfg.Watch.Refused != nil {
+		l.cfg.Watch.Refused(s, r)
+	}
 }
 
 // logIn brings everybody to their screen, and available.
@@ -125,9 +132,9 @@ func (l *load) logIn(ctx, stay context.Context, parts *sync.WaitGroup) error {
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(loggingIn)
 	for i := range l.cfg.Agents {
-		a := &agent{habits: &l.cfg.Habits, ledger: l.ledger, idle: &l.idle, random: l.random(uint64(i) + 1_000_000), done: map[string]routingv1.ContactState{}}
+		a := &agent{habits: &l.cfg.Habits, watch: &l.cfg.Watch, ledger: l.ledger, idle: &l.idle, random: l.random(uint64(i) + 1_000_000), done: map[string]routingv1.ContactState{}}
 		a.screen = NewScreen(ScreenConfig{
-			Tenant: l.cfg.Tenant, Agent: l.cfg.agent(i), URLs: l.cfg.Targets.Presence, First: i, HTTP: l.screens,
+			Tenant: l.cfg.Tenant, Agent: l.cfg.AgentID(i), URLs: l.cfg.Targets.Presence, First: i, HTTP: l.screens,
 			Saw: a.saw, Lost: a.lost,
 		})
 		l.agents = append(l.agents, a)

@@ -33,6 +33,8 @@ type StreamConfig struct {
 	// Random draws them; it belongs to the stream. Nil: not seeded.
 	Random *rand.Rand
 
+	// Sent is called for each signal that is about to go out, the first time or again.
+	Sent func(Sent)
 	// Heard is called for each wish that is newer than what was heard of its contact before.
 	Heard func(*routingv1.SwitchCommand)
 	// Reigns is called with all that is wanted at the beginning of an epoch, behind Heard.
@@ -105,10 +107,10 @@ func (s *Stream) Send(due time.Time, signal *routingv1.Signal) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.stats.Signals++
-	s.window.add(Sent{Signal: signal, Due: due})
+	s.window.add(Sent{Signal: signal, Due: due, Stream: s.id})
 	s.flushLate()
 	if s.cfg.Random.Float64() < s.cfg.Duplicates {
-		s.late = append(s.late, Sent{Signal: signal, Due: due, Duplicate: true})
+		s.late = append(s.late, Sent{Signal: signal, Due: due, Duplicate: true, Stream: s.id})
 	}
 	s.nudge()
 }
@@ -117,7 +119,7 @@ func (s *Stream) Send(due time.Time, signal *routingv1.Signal) {
 func (s *Stream) Repeat(signal *routingv1.Signal) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.late = append(s.late, Sent{Signal: signal, Due: time.Now(), Duplicate: true})
+	s.late = append(s.late, Sent{Signal: signal, Due: time.Now(), Duplicate: true, Stream: s.id})
 	s.flushLate()
 	s.nudge()
 }
@@ -291,6 +293,7 @@ func (s *Stream) take() (messages []*routingv1.ConnectRequest) {
 	s.taken = s.taken[:0]
 	first, batch, again := s.window.take(batchLimit)
 	s.stats.Resent += again
+	s.going(first, len(batch))
 	if len(batch) > 0 {
 		messages = append(messages, &routingv1.ConnectRequest{Message: &routingv1.ConnectRequest_Signals{
 			Signals: &routingv1.SignalBatch{FirstPosition: first, Signals: batch}}})
@@ -303,6 +306,18 @@ func (s *Stream) take() (messages []*routingv1.ConnectRequest) {
 		s.stats.Inventories++
 	}
 	return messages
+}
+
+// going tells what is about to be sent; with the lock held.
+func (s *Stream) going(first uint64, n int) {
+	if s.cfg.Sent == nil {
+		return
+	}
+	for position := first; position < first+uint64(n); position++ {
+		if sent, ok := s.window.at(position); ok {
+			s.cfg.Sent(sent)
+		}
+	}
 }
 
 func (s *Stream) hear(m *routingv1.ConnectResponse) {

@@ -11,6 +11,9 @@ type Sent struct {
 	Signal    *routingv1.Signal
 	Due       time.Time
 	Duplicate bool // a deliberate repeat of an earlier position
+	// Stream and Position are where it stands.
+	Stream   string
+	Position uint64
 }
 
 // window holds the signals that are not yet acknowledged, at consecutive positions. It is TCP's send buffer in small.
@@ -26,8 +29,9 @@ func newWindow() window { return window{base: 1, next: 1, high: 1} }
 
 // add gives the signal the next position.
 func (w *window) add(s Sent) uint64 {
+	s.Position = w.base + uint64(len(w.entries))
 	w.entries = append(w.entries, s)
-	return w.base + uint64(len(w.entries)) - 1
+	return s.Position
 }
 
 // resume begins a new connection: everything that is not acknowledged is sent again. It returns the position to resume

@@ -23,7 +23,7 @@ type Figures struct {
 	OldestOverdueEver float64 `json:"oldest_overdue_ever_s"`
 }
 
-const overdue = "busyhour_routing_oldest_overdue_seconds"
+const overdue = "busyhour_oldest_overdue_seconds"
 
 func (b *book) figures() Figures {
 	f := Figures{Faults: map[string]int{}, Commands: len(b.Commands), Views: len(b.Views)}
