@@ -128,6 +128,30 @@ func TestAHoleHoldsBackAndLosesNothing(t *testing.T) {
 	}
 }
 
+func TestWhoLeftIsNotServed(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	client, err := net.Dial("tcp", l.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := l.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	if left(c) {
+		t.Error("who says nothing is taken for gone")
+	}
+	client.Close()
+	if _, err := c.Read(make([]byte, 1)); err == nil || !left(c) {
+		t.Errorf("who left is taken for there: %v", err)
+	}
+}
+
 func TestASlowLinkDelays(t *testing.T) {
 	n, door := ground(t)
 	n.Set(usToEcho, Rule{Slow: 20 * time.Millisecond})

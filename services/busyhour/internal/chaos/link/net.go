@@ -137,7 +137,10 @@ func (n *Net) pass(client net.Conn, to, target string) {
 		w.reset()
 		return
 	}
-	server, err := net.Dial("tcp", target)
+	if left(client) {
+		return // no use in troubling the server
+	}
+	server, err := net.DialTimeout("tcp", target, dialLimit)
 	if err != nil {
 		w.reset() // nobody listens there: refused here too
 		return
@@ -145,6 +148,9 @@ func (n *Net) pass(client net.Conn, to, target string) {
 	defer server.Close()
 	w.run(server)
 }
+
+// dialLimit is for a server that is stopped, or has more callers than it takes on.
+const dialLimit = 2 * time.Second
 
 func (n *Net) add(w *wire) bool {
 	n.mu.Lock()

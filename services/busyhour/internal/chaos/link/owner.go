@@ -28,8 +28,8 @@ func (o *Owners) Add(name string, pid func() int) {
 	o.known = append(o.known, known{name, pid})
 }
 
-// Of names the process at the other end of a connection; empty if it is none of those known. It fails if the connection
-// is gone already.
+// Of names the process at the other end of a connection; empty if it is none of those known, such as ourselves. It fails
+// if the connection is gone already.
 func (o *Owners) Of(c net.Conn) (string, error) {
 	inode, err := inodeOf(c.RemoteAddr().(*net.TCPAddr), c.LocalAddr().(*net.TCPAddr))
 	if err != nil {

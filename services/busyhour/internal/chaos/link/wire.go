@@ -36,7 +36,7 @@ func (w *wire) run(server net.Conn) {
 
 // copy passes on what comes, then the end of it; a reset as a reset, so that who has died is missed at once.
 func (w *wire) copy(to, from net.Conn) {
-	buffer := make([]byte, 32<<10)
+	buffer := make([]byte, 16<<10)
 	for {
 		n, err := from.Read(buffer)
 		if !w.let() {

@@ -62,7 +62,6 @@ type Stage struct {
 func New(ctx context.Context, cfg Config) (s *Stage, err error) {
 	s = &Stage{cfg: cfg, clients: map[*Server]*redis.Client{}}
 	s.Net = link.New(s.owners.Of)
-	s.owners.Add(Harness, os.Getpid)
 	redises := s.newSentinelGroup
 	if cfg.Redis == Cluster {
 		redises = s.newCluster
@@ -75,7 +74,7 @@ func New(ctx context.Context, cfg Config) (s *Stage, err error) {
 	return s, nil
 }
 
-// Harness is our own name at the doors.
+// Harness is our own name, as a client.
 const Harness = "harness"
 
 // server takes ports and opens the door for one.

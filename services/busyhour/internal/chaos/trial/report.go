@@ -30,6 +30,9 @@ type Report struct {
 	// Closures of gates, by service.
 	Closures map[string]Closures `json:"closures"`
 	Checks   *check.Report       `json:"checks"`
+	// Lost are acknowledged signals of which the log knows nothing; Double are agents with more than they can hold.
+	Lost   int `json:"acknowledged_lost"`
+	Double int `json:"double_offers"`
 	// Findings of all checks, of the simulator's audit, and of the processes. A clean run has none.
 	Findings []string `json:"findings"`
 }
@@ -54,6 +57,20 @@ func (r *Report) faults(struck []nemesis.Struck) {
 			continue
 		}
 		r.ByKind[s.Kind]++
+	}
+}
+
+// judged takes what the checks found.
+func (r *Report) judged(c *check.Report) {
+	r.Checks = c
+	for _, f := range c.Findings() {
+		r.find(f.String())
+		switch f.Check {
+		case "acknowledged":
+			r.Lost++
+		case "capacity", "agents":
+			r.Double++
+		}
 	}
 }
 
@@ -105,7 +122,8 @@ func (r *Report) writeChecks(w io.Writer) {
 	n := r.Checks.Figures
 	fmt.Fprintf(w, "\noperations: %d signals, %d acknowledged; %d commands; %d views of screens; %d events, %d of them void; %d contacts; %d epochs\n",
 		n.Signals, n.Acknowledged, n.Commands, n.Views, n.Events, n.Void, n.Contacts, n.Epochs)
-	fmt.Fprintf(w, "oldest overdue contact: %.1f s while nothing was broken, %.1f s ever\n", n.OldestOverdue, n.OldestOverdueEver)
+	fmt.Fprintf(w, "acknowledged signals lost: %d; double offers: %d\n", r.Lost, r.Double)
+	fmt.Fprintf(w, "oldest overdue state: %.1f s while nothing was broken, %.1f s ever\n", n.OldestOverdue, n.OldestOverdueEver)
 	for _, service := range slices.Sorted(maps.Keys(r.Closures)) {
 		c := r.Closures[service]
 		fmt.Fprintf(w, "gate of %s: closed %d times, median %.1f s, longest %.1f s\n", service, c.Count, c.Median, c.Longest)

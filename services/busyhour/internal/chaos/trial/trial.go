@@ -98,7 +98,10 @@ func Run(ctx context.Context, cfg Config) (report *Report, err error) {
 	if err := t.judge(file.Name()); err != nil {
 		return nil, err
 	}
-	return t.report, t.report.save(filepath.Join(cfg.Dir, "report.json"))
+	if t.report.Clean() { // else they may tell something
+		err = os.RemoveAll(filepath.Join(cfg.Dir, "data"))
+	}
+	return t.report, errors.Join(err, t.report.save(filepath.Join(cfg.Dir, "report.json")))
 }
 
 // run is everything that needs processes.
@@ -213,10 +216,8 @@ func (t *trial) judge(path string) error {
 	if err != nil {
 		return err
 	}
-	t.report.Checks = check.All(h)
-	for _, f := range t.report.Checks.Findings() {
-		t.find(f.String())
-	}
+	t.report.judged(check.All(h))
+	t.cfg.Say("checked")
 	return nil
 }
 
