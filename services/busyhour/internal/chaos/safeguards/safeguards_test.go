@@ -145,7 +145,7 @@ func (s *sound) add(t *testing.T, pkg string) {
 }
 
 func compile(ctx context.Context, root, pkg, binary string, more ...string) ([]byte, error) {
-	args := append([]string{"test", "-c", "-ldflags=-s -w", "-o", binary}, more...)
+	args := append([]string{"test", "-c", "-vet=off", "-ldflags=-s -w", "-o", binary}, more...)
 	cmd := exec.CommandContext(ctx, "go", append(args, pkg)...)
 	cmd.Dir = root
 	return cmd.CombinedOutput()
