@@ -26,8 +26,17 @@ var alarmed = []alarm{
 	{"busyhour_commit_sequence_alarms_total", []string{"redis", "tamper", "split"}},
 	{"busyhour_void_events_total", []string{""}},
 	{"busyhour_recoveries_failed_total", []string{""}},
+	{"busyhour_gaps_total", []string{""}},
 	{"busyhour_routing_dead_letters_total", nil},
 	{"busyhour_provisioning_dead_letters_total", nil},
+}
+
+// Metrics are those that the checks and figures look at; a history needs no others.
+func Metrics() (names []string) {
+	for _, a := range alarmed {
+		names = append(names, a.metric)
+	}
+	return append(names, overdue)
 }
 
 // alarms looks at every rise of such a counter between two samples of a process.

@@ -18,6 +18,8 @@ type Figures struct {
 	Void         int            `json:"void_events"`
 	Contacts     int            `json:"contacts"`
 	Epochs       int            `json:"epochs"`
+	// Gaps are events that say that decisions were lost with Redis while Kafka was away.
+	Gaps int `json:"gaps"`
 	// OldestOverdue is the longest that a contact was seen past its deadline, in seconds: while nothing was broken, and ever.
 	OldestOverdue     float64 `json:"oldest_overdue_s"`
 	OldestOverdueEver float64 `json:"oldest_overdue_ever_s"`
@@ -42,6 +44,11 @@ func (b *book) figures() Figures {
 			if e.void {
 				f.Void++
 			}
+		}
+	}
+	for _, e := range b.Events {
+		if e.It.Gap {
+			f.Gaps++
 		}
 	}
 	f.Contacts = len(b.contacts())

@@ -26,6 +26,10 @@ func EventOf(m eventlog.Message, began time.Time) Event {
 		e.Marker = &Marker{marker.Tenants, marker.Epoch, marker.Nonce}
 		return e
 	}
+	if strings.HasSuffix(e.Type, ".gap.v1") {
+		e.Tenant, e.Gap = m.Header(eventlog.HeaderTenant), true
+		return e
+	}
 	head, err := eventlog.ParseCloudEvent(&m)
 	e.Tenant, e.Record, e.Revision, e.Op = head.Tenant, head.Record, Revision{head.Epoch, head.N}, head.Op
 	if err != nil {

@@ -134,6 +134,10 @@ func TestEventOfReadsHeadersAndRecord(t *testing.T) {
 	if !reflect.DeepEqual(*e.Contact, want) || e.Revision != (Revision{7, 2}) || e.Time != time.Second || e.Op != "op" || e.Unreadable != "" || e.Value == "" {
 		t.Errorf("event %+v with contact %+v", e, *e.Contact)
 	}
+	gap := []eventlog.Header{{Key: eventlog.HeaderType, Value: "busyhour.routing.gap.v1"}, {Key: eventlog.HeaderTenant, Value: "acme"}}
+	if e = EventOf(eventlog.Message{Topic: topics.ContactEvents, Headers: gap}, began); !e.Gap || e.Tenant != "acme" || e.Unreadable != "" {
+		t.Errorf("a gap is read as %+v", e)
+	}
 	if e = EventOf(eventlog.Message{Topic: topics.ContactEvents}, began); e.Unreadable == "" {
 		t.Error("a message without headers passes for an event")
 	}

@@ -23,6 +23,8 @@ type Event struct {
 	Presence *Presence `json:"presence,omitempty"`
 	// Marker, if it is one.
 	Marker *Marker `json:"marker,omitempty"`
+	// Gap: it is about no record, but says that history is missing.
+	Gap bool `json:"gap,omitempty"`
 	// Unreadable says what was wrong with it.
 	Unreadable string `json:"unreadable,omitempty"`
 }
