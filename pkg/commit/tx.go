@@ -22,6 +22,7 @@ type Record struct {
 
 	key   string
 	epoch uint32 // of the namespace it was read in
+	past  Revision
 }
 
 // Exists reports whether the record was there.
@@ -170,7 +171,16 @@ func (tx *Tx) Now() time.Time { return tx.now }
 func (tx *Tx) Epoch() uint32 { return tx.epoch }
 
 // Next is the revision that Put would give to the record.
-func (tx *Tx) Next(r *Record) Revision { return r.Revision.next(tx.epoch) }
+func (tx *Tx) Next(r *Record) Revision {
+	if r.past.Newer(r.Revision) {
+		return r.past.next(tx.epoch)
+	}
+	return r.Revision.next(tx.epoch)
+}
+
+// Beyond has Put give the record a revision beyond past too: the log knows revisions that Redis has lost, and none is used
+// twice.
+func (tx *Tx) Beyond(r *Record, past Revision) { r.past = past }
 
 // Put changes a record, and tells the event if there is one. Put a record once.
 func (tx *Tx) Put(r *Record, value []byte, event *Event) {

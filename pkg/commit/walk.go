@@ -25,6 +25,22 @@ type Stored struct {
 //
 // Errors: Unavailable while the tenant is closed, or when it closes meanwhile; what each returns.
 func (s *Store) Walk(ctx context.Context, tenant string, each func([]Stored) error) error {
+	return s.Names(ctx, tenant, func(names []string) error {
+		for part := range slices.Chunk(names, walkSize) {
+			stored, err := s.Stored(ctx, tenant, part)
+			if err != nil {
+				return err
+			}
+			if err := each(stored); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// Names is Walk without the contents.
+func (s *Store) Names(ctx context.Context, tenant string, each func([]string) error) error {
 	epoch, node, err := s.nodeOf(ctx, tenant)
 	if err != nil {
 		return err
@@ -35,7 +51,7 @@ func (s *Store) Walk(ctx context.Context, tenant string, each func([]Stored) err
 		if err != nil {
 			return away(fmt.Errorf("walk the records of %s/%s: %w", tenant, s.service, err))
 		}
-		if err := s.walkPart(ctx, tenant, epoch, recordsIn(prefix, keys), each); err != nil {
+		if err := each(recordsIn(prefix, keys)); err != nil {
 			return err
 		}
 		if cursor = next; cursor == 0 {
@@ -76,19 +92,6 @@ func recordsIn(prefix string, keys []string) []string {
 	return names
 }
 
-func (s *Store) walkPart(ctx context.Context, tenant string, epoch uint32, names []string, each func([]Stored) error) error {
-	for part := range slices.Chunk(names, walkSize) {
-		stored, err := s.stored(ctx, tenant, epoch, part)
-		if err != nil {
-			return err
-		}
-		if err := each(stored); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
 // Stored reads records by name, in one script. One that is not there has a zero revision.
 func (s *Store) Stored(ctx context.Context, tenant string, names []string) ([]Stored, error) {
 	g, err := s.gateOf(tenant)
@@ -99,10 +102,6 @@ func (s *Store) Stored(ctx context.Context, tenant string, names []string) ([]St
 	if !open {
 		return nil, s.closed(tenant)
 	}
-	return s.stored(ctx, tenant, epoch, names)
-}
-
-func (s *Store) stored(ctx context.Context, tenant string, epoch uint32, names []string) ([]Stored, error) {
 	tx := newTx(ctx, s, tenant, "", epoch)
 	records, outboxes := make([]*Record, len(names)), make([][]entry, len(names))
 	for i, name := range names {

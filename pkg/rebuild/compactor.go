@@ -21,6 +21,8 @@ type Entry struct {
 	Revision commit.Revision
 	// Hash of the value that the commit stored (Compactor.Hash); zero if the event could not be read.
 	Hash uint64
+	// Lasting is the hash of what of the value outlives an epoch (Source.Lasting).
+	Lasting uint64
 	// Changed is when this process saw it change, by its own clock.
 	Changed time.Time
 	// Until is when a record that has ended is forgotten; zero while it lives.

@@ -26,36 +26,41 @@ type Divergence struct {
 	Log   commit.Revision `json:"log"`
 }
 
-// difference compares a record as Redis has it with what the log says; nil if the log does not know it. over says that by
-// the log the record is one that may be forgotten. A record whose events are on the way must not be compared.
-func (s *Source) difference(stored commit.Record, logged *commit.Record, over bool, epoch uint32) (Divergence, bool) {
-	d := Divergence{Record: stored.Name, Redis: stored.Revision}
+// difference compares a record as Redis has it with the revision that the log has; zero if the log does not know it. over
+// says that by the log the record may be forgotten by now, same that the contents are equal. A record whose events are on
+// the way must not be compared.
+func (s *Source) difference(stored commit.Record, logged commit.Revision, over, same bool) (Divergence, bool) {
+	d := Divergence{Record: stored.Name, Redis: stored.Revision, Log: logged}
 	switch {
-	case logged == nil:
+	case logged.IsZero():
 		d.Cause = Unknown
 		return d, stored.Exists() && s.Logged(&stored)
 	case !stored.Exists():
-		d.Log, d.Cause = logged.Revision, Missing
+		d.Cause = Missing
 		return d, !over
-	}
-	d.Log = logged.Revision
-	switch {
-	case logged.Revision.Newer(stored.Revision):
+	case logged.Newer(stored.Revision):
 		d.Cause = Behind
-	case stored.Revision.Newer(logged.Revision):
+	case stored.Revision.Newer(logged):
 		d.Cause = Ahead
 	default:
 		d.Cause = Altered
-		return d, !s.same(stored, logged.Value, epoch)
+		return d, !same
 	}
 	return d, true
 }
 
-// same compares contents. A record that was made in an epoch before may have been stored with what the present one means
-// by itself (Build.Replace).
+// lasting is what is compared of a value of an epoch before: the present one may have replaced the rest.
+func (s *Source) lasting(value []byte) []byte {
+	if s.Lasting == nil {
+		return value
+	}
+	return s.Lasting(value)
+}
+
+// same compares the contents of a record with those that the log has, in an epoch.
 func (s *Source) same(stored commit.Record, logged []byte, epoch uint32) bool {
 	if bytes.Equal(stored.Value, logged) {
 		return true
 	}
-	return s.Reborn != nil && stored.Revision.Epoch < epoch && s.Reborn(stored.Value, logged)
+	return stored.Revision.Epoch < epoch && bytes.Equal(s.lasting(stored.Value), s.lasting(logged))
 }

@@ -151,7 +151,7 @@ func (s *shelf) entryOf(m eventlog.Message, revision commit.Revision) Entry {
 	e := Entry{Revision: revision, Changed: time.Now(), offset: m.Offset}
 	value, err := s.c.source.Value(m)
 	if err == nil {
-		e.Hash = s.c.Hash(value)
+		e.Hash, e.Lasting = s.c.Hash(value), s.c.Hash(s.c.source.lasting(value))
 		if s.topic.Ended != nil {
 			e.Until, _, err = s.topic.Ended(m)
 		}

@@ -20,9 +20,9 @@ type Source struct {
 	Gap func(g commit.Gap) commit.Event
 	// Logged reports whether the log must have heard of a record like this. Of others no event tells, or not yet.
 	Logged func(r *commit.Record) bool
-	// Reborn reports whether a stored value is the log's as Build.Replace made it for a later epoch. Nil: nothing is ever
-	// replaced.
-	Reborn func(stored, logged []byte) bool
+	// Lasting gives what of a stored value outlives the epoch it was stored in: the rest may be what Build.Replace made of
+	// it. Nil: all of it.
+	Lasting func(value []byte) []byte
 }
 
 // Topic is an events topic and its state topic: the compacted one, with the latest event of each record.

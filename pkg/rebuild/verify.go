@@ -131,12 +131,9 @@ func (r *Recovery) compare(stored map[string]commit.Stored, logged map[string]kn
 			busy = append(busy, name)
 			continue
 		}
-		var of *commit.Record
-		k, there := logged[name]
-		if there {
-			of = &k.Record
-		}
-		if d, differs := r.source.difference(s.Record, of, k.over, epoch); differs {
+		k := logged[name]
+		same := s.Revision == k.Revision && r.source.same(s.Record, k.Value, epoch)
+		if d, differs := r.source.difference(s.Record, k.Revision, k.over, same); differs {
 			found[name] = d
 		}
 	}

@@ -23,12 +23,12 @@ import (
 // Source is how agent-presence is rebuilt.
 func Source(rules agent.Rules) rebuild.Source {
 	return rebuild.Source{
-		Topics: []rebuild.Topic{agents()},
-		Value:  value,
-		Derive: func(b *rebuild.Build) error { return derive(b, rules) },
-		Gap:    gap,
-		Logged: logged,
-		Reborn: reborn,
+		Topics:  []rebuild.Topic{agents()},
+		Value:   value,
+		Derive:  func(b *rebuild.Build) error { return derive(b, rules) },
+		Gap:     gap,
+		Logged:  logged,
+		Lasting: lasting,
 	}
 }
 
@@ -49,13 +49,17 @@ func logged(r *commit.Record) bool {
 	return ok
 }
 
-// reborn reports whether a stored presence is the log's, but for what a new epoch makes of every presence (agent.Reborn).
-func reborn(stored, logged []byte) bool {
-	a, b := &presencev1.Presence{}, &presencev1.Presence{}
-	if proto.Unmarshal(stored, a) != nil || proto.Unmarshal(logged, b) != nil {
-		return false
+// lasting is a presence without what a new epoch makes of it (agent.Reborn).
+func lasting(value []byte) []byte {
+	p := &presencev1.Presence{}
+	if proto.Unmarshal(value, p) != nil {
+		return value // no presence of ours, and so like none
 	}
-	return a.Connection == presencev1.Connection_CONNECTION_GRACE && agent.Online(b) && proto.Equal(agent.Chosen(a), agent.Chosen(b))
+	chosen, err := state.Encode(agent.Chosen(p))
+	if err != nil {
+		return value
+	}
+	return chosen
 }
 
 // value is the presence after the event, in the very bytes that the commit stored.

@@ -76,6 +76,18 @@ func (a *Agent) Revision() commit.Revision { return a.presence.Revision }
 // Op that made this revision.
 func (a *Agent) Op() string { return a.presence.Op }
 
+// Value of the presence as it was loaded.
+func (a *Agent) Value() []byte { return a.presence.Value }
+
+// Heal is Keep at a revision beyond past, which the log has and Redis has lost.
+func (a *Agent) Heal(tx *commit.Tx, c *agent.Change, past commit.Revision) error {
+	tx.Beyond(a.presence, past)
+	return a.Keep(tx, c)
+}
+
+// Forget takes a record out that is no presence.
+func (a *Agent) Forget(tx *commit.Tx) { tx.Delete(a.presence) }
+
 // Keep puts a change into the commit: the record, its event, its indexes and its deadline.
 func (a *Agent) Keep(tx *commit.Tx, c *agent.Change) error {
 	event, err := a.event(tx.Next(a.presence), c)

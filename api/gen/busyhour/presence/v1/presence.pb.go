@@ -151,6 +151,8 @@ const (
 	PresenceEvent_KIND_LOST PresenceEvent_Kind = 5
 	// A request that found its wish fulfilled; it is remembered, so that a repeat changes nothing.
 	PresenceEvent_KIND_NOTED PresenceEvent_Kind = 6
+	// The audit found that Redis and the log differed, and made the presence what it should be.
+	PresenceEvent_KIND_HEALED PresenceEvent_Kind = 7
 )
 
 // Enum value maps for PresenceEvent_Kind.
@@ -163,6 +165,7 @@ var (
 		4: "KIND_GRACE_BEGAN",
 		5: "KIND_LOST",
 		6: "KIND_NOTED",
+		7: "KIND_HEALED",
 	}
 	PresenceEvent_Kind_value = map[string]int32{
 		"KIND_UNSPECIFIED":    0,
@@ -172,6 +175,7 @@ var (
 		"KIND_GRACE_BEGAN":    4,
 		"KIND_LOST":           5,
 		"KIND_NOTED":          6,
+		"KIND_HEALED":         7,
 	}
 )
 
@@ -998,13 +1002,13 @@ const file_busyhour_presence_v1_presence_proto_rawDesc = "" +
 	"\x06Screen\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x10\n" +
 	"\x03pod\x18\x02 \x01(\tR\x03pod\x120\n" +
-	"\x05since\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\x05since\"\xc2\x03\n" +
+	"\x05since\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\x05since\"\xd3\x03\n" +
 	"\rPresenceEvent\x12<\n" +
 	"\x04kind\x18\x01 \x01(\x0e2(.busyhour.presence.v1.PresenceEvent.KindR\x04kind\x128\n" +
 	"\brevision\x18\x02 \x01(\v2\x1c.busyhour.common.v1.RevisionR\brevision\x12*\n" +
 	"\x02at\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\x02at\x126\n" +
 	"\x06before\x18\x04 \x01(\v2\x1e.busyhour.presence.v1.PresenceR\x06before\x12:\n" +
-	"\bpresence\x18\x05 \x01(\v2\x1e.busyhour.presence.v1.PresenceR\bpresence\"\x98\x01\n" +
+	"\bpresence\x18\x05 \x01(\v2\x1e.busyhour.presence.v1.PresenceR\bpresence\"\xa9\x01\n" +
 	"\x04Kind\x12\x14\n" +
 	"\x10KIND_UNSPECIFIED\x10\x00\x12\x17\n" +
 	"\x13KIND_STATUS_CHANGED\x10\x01\x12\x16\n" +
@@ -1013,7 +1017,8 @@ const file_busyhour_presence_v1_presence_proto_rawDesc = "" +
 	"\x10KIND_GRACE_BEGAN\x10\x04\x12\r\n" +
 	"\tKIND_LOST\x10\x05\x12\x0e\n" +
 	"\n" +
-	"KIND_NOTED\x10\x06\"\x80\x02\n" +
+	"KIND_NOTED\x10\x06\x12\x0f\n" +
+	"\vKIND_HEALED\x10\a\"\x80\x02\n" +
 	"\x0fPresenceCommand\x128\n" +
 	"\x06tenant\x18\x01 \x01(\tB \xbaH\x1dr\x1b2\x19^[a-z0-9][a-z0-9-]{0,62}$R\x06tenant\x12%\n" +
 	"\bagent_id\x18\x02 \x01(\tB\n" +

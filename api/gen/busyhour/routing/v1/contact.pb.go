@@ -307,6 +307,8 @@ const (
 	ContactEvent_KIND_LOST       ContactEvent_Kind = 15
 	// A fact that changes no state: a signal older than the last of its leg, a changed wish to the switch.
 	ContactEvent_KIND_NOTED ContactEvent_Kind = 16
+	// The audit found that Redis and the log differed, and made the contact what it should be; the note says how.
+	ContactEvent_KIND_HEALED ContactEvent_Kind = 17
 )
 
 // Enum value maps for ContactEvent_Kind.
@@ -329,6 +331,7 @@ var (
 		14: "KIND_FAILED",
 		15: "KIND_LOST",
 		16: "KIND_NOTED",
+		17: "KIND_HEALED",
 	}
 	ContactEvent_Kind_value = map[string]int32{
 		"KIND_UNSPECIFIED":     0,
@@ -348,6 +351,7 @@ var (
 		"KIND_FAILED":          14,
 		"KIND_LOST":            15,
 		"KIND_NOTED":           16,
+		"KIND_HEALED":          17,
 	}
 )
 
@@ -1628,13 +1632,13 @@ const file_busyhour_routing_v1_contact_proto_rawDesc = "" +
 	"\n" +
 	"idle_since\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\tidleSince\x12*\n" +
 	"\x02at\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\x02at\x12\x1b\n" +
-	"\tqueue_ids\x18\x05 \x03(\tR\bqueueIds\"\xd6\x04\n" +
+	"\tqueue_ids\x18\x05 \x03(\tR\bqueueIds\"\xe7\x04\n" +
 	"\fContactEvent\x12:\n" +
 	"\x04kind\x18\x01 \x01(\x0e2&.busyhour.routing.v1.ContactEvent.KindR\x04kind\x128\n" +
 	"\brevision\x18\x02 \x01(\v2\x1c.busyhour.common.v1.RevisionR\brevision\x12*\n" +
 	"\x02at\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\x02at\x126\n" +
 	"\acontact\x18\x04 \x01(\v2\x1c.busyhour.routing.v1.ContactR\acontact\x12\x12\n" +
-	"\x04note\x18\x05 \x01(\tR\x04note\"\xd7\x02\n" +
+	"\x04note\x18\x05 \x01(\tR\x04note\"\xe8\x02\n" +
 	"\x04Kind\x12\x14\n" +
 	"\x10KIND_UNSPECIFIED\x10\x00\x12\x0f\n" +
 	"\vKIND_QUEUED\x10\x01\x12\x10\n" +
@@ -1655,7 +1659,8 @@ const file_busyhour_routing_v1_contact_proto_rawDesc = "" +
 	"\vKIND_FAILED\x10\x0e\x12\r\n" +
 	"\tKIND_LOST\x10\x0f\x12\x0e\n" +
 	"\n" +
-	"KIND_NOTED\x10\x10\"\x9c\x02\n" +
+	"KIND_NOTED\x10\x10\x12\x0f\n" +
+	"\vKIND_HEALED\x10\x11\"\x9c\x02\n" +
 	"\fWorkloadPush\x12\x16\n" +
 	"\x06tenant\x18\x01 \x01(\tR\x06tenant\x12\x19\n" +
 	"\bagent_id\x18\x02 \x01(\tR\aagentId\x128\n" +

@@ -1,0 +1,121 @@
+package rebuild
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/testutil"
+	"github.com/redis/go-redis/v9"
+	"go.uber.org/zap"
+
+	"github.com/busyhour/busyhour/pkg/commit"
+)
+
+// audit starts an auditor of the shop that goes fast, beside a compactor.
+func (s *shop) audit() (*Auditor, *Compactor) {
+	s.Helper()
+	c, _ := s.compact()
+	a := NewAuditor(AuditorConfig{
+		Store: s.store, Source: s.recovery.source, Compacted: c, Heal: s.heal, Logger: zap.NewNop(), Registry: prometheus.NewRegistry(),
+	})
+	a.pace = auditPace{round: 100 * time.Millisecond, second: 50 * time.Millisecond, settle: 50 * time.Millisecond}
+	ctx, cancel := context.WithCancel(context.Background())
+	var running sync.WaitGroup
+	running.Go(func() { _ = a.Run(ctx) })
+	s.Cleanup(func() { cancel(); running.Wait() })
+	return a, c
+}
+
+func (s *shop) heal(ctx context.Context, h Healing) error {
+	_, err := s.store.Do(ctx, h.Tenant, "", func(ctx context.Context, tx *commit.Tx) error {
+		r := tx.Record(h.Record)
+		if err := tx.Fetch(ctx); err != nil || r.Revision != h.Redis {
+			return err
+		}
+		value := h.Value
+		if h.RedisKnows() {
+			value = r.Value
+		}
+		tx.Beyond(r, h.Log)
+		tx.Put(r, value, &commit.Event{Topic: events, Key: h.Record, Type: "healed", Data: value})
+		return nil
+	})
+	return err
+}
+
+// found waits until so many divergences are healed, and gives their causes.
+func (s *shop) found(a *Auditor, want int) map[Cause]int {
+	s.Helper()
+	s.await(nil, func() bool { return int(testutil.ToFloat64(a.metrics.healed.WithLabelValues("healed"))) >= want })
+	causes := map[Cause]int{}
+	for _, cause := range []Cause{Missing, Behind, Ahead, Altered, Unknown} {
+		if n := int(testutil.ToFloat64(a.metrics.divergences.WithLabelValues(tenant, string(cause)))); n > 0 {
+			causes[cause] = n
+		}
+	}
+	return causes
+}
+
+// Redis is edited by hand in every way there is, and each time the log and Redis come to agree again: where the log knows
+// better on what it says, else on what Redis has.
+func TestTheAuditorHealsInBothDirections(t *testing.T) {
+	s := compactedServers(t)
+	a, _ := s.audit()
+	for _, cup := range []string{"edited", "deleted", "rolled-back", "advanced", "left-alone"} {
+		s.put("", cup, "one")
+		s.durable(s.put("", cup, "two"))
+	}
+	epoch, _ := s.store.Verified(tenant)
+	rdb := redis.NewClient(&redis.Options{Addr: s.redis.Addr})
+	defer rdb.Close()
+	key := func(name string) string { return commit.Key(tenant, "shop", epoch, name) }
+	number := func(n uint32) uint64 { return commit.Revision{Epoch: epoch, N: n}.Number() }
+	rdb.HSet(t.Context(), key("edited"), "v", "TWO")
+	rdb.Del(t.Context(), key("deleted"))
+	rdb.HSet(t.Context(), key("rolled-back"), "r", number(1), "v", "one")
+	rdb.HSet(t.Context(), key("advanced"), "r", number(5), "v", "three")
+	rdb.HSet(t.Context(), key("invented"), "r", number(1), "o", "", "v", "one")
+
+	want := map[Cause]int{Altered: 1, Missing: 1, Behind: 1, Ahead: 1, Unknown: 1}
+	if got := s.found(a, 5); !maps.Equal(got, want) {
+		t.Errorf("found %v, want %v", got, want)
+	}
+	for cup, want := range map[string]struct {
+		value string
+		n     uint32
+	}{"edited": {"two", 3}, "deleted": {"two", 3}, "rolled-back": {"two", 3}, "advanced": {"three", 6}, "invented": {"one", 2}, "left-alone": {"two", 2}} {
+		if value, _, r := s.get(cup); value != want.value || r.N != want.n {
+			t.Errorf("%s is %q at %s, want %q at n %d", cup, value, r, want.value, want.n)
+		}
+	}
+	if v := s.verify(); len(v.Divergences) != 0 {
+		t.Errorf("still differ: %v", v.Divergences)
+	}
+}
+
+// Records that change all the time, and a log that does not have everything yet, are no divergence.
+func TestTheAuditorRaisesNoFalseAlarm(t *testing.T) {
+	s := compactedServers(t)
+	a, _ := s.audit()
+	for i := range 20 {
+		s.put("", fmt.Sprint("quiet", i), "x")
+	}
+	compared := func() float64 { return testutil.ToFloat64(a.metrics.compared) }
+	for compared() < 200 {
+		s.put("", "busy", "x")
+	}
+	epoch, _ := s.store.Verified(tenant)
+	s.redis.Flush() // a new epoch while the audit goes on
+	s.waitOpen(epoch + 1)
+	for before := compared(); compared() < before+200; {
+		s.put("", "busy", "x")
+	}
+	if n := testutil.CollectAndCount(a.metrics.divergences); n != 0 {
+		t.Errorf("%d kinds of divergences where nothing was tampered with", n)
+	}
+}
