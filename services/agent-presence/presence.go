@@ -96,6 +96,7 @@ type Service struct {
 	store     *commit.Store
 	recovery  *rebuild.Recovery
 	compactor *rebuild.Compactor
+	auditor   *rebuild.Auditor
 	sweep     *sweep.Sweep
 	desktop   *desktop.Server
 	service   *command.Service
@@ -140,6 +141,9 @@ func (s *Service) build(pod string) (err error) {
 		return err
 	}
 	f := flow.New(s.store, push.New(b.NATS, b.Log), rules)
+	s.auditor = rebuild.NewAuditor(rebuild.AuditorConfig{
+		Store: s.store, Source: recovery.Source(rules), Compacted: s.compactor, Heal: f.Heal, Logger: b.Log, Registry: b.Registry,
+	})
 	s.sweep = sweep.New(s.store, f, pod, b.Log, b.Registry)
 	s.service = command.NewService(s.store, f, command.NewWatch(s.store, b.NATS, b.Log))
 	if s.desktop, err = desktop.New(desktop.Config{
@@ -190,6 +194,7 @@ func (s *Service) Run(ctx context.Context) error {
 		boot.Part{Name: "relay", Run: s.store.Run},
 		boot.Part{Name: "recovery", Run: s.recovery.Run},
 		boot.Part{Name: "compactor", Run: s.compactor.Run},
+		boot.Part{Name: "auditor", Run: s.auditor.Run},
 		boot.Part{Name: "pods", Run: s.sweep.Pods},
 		boot.Part{Name: "deadlines", Run: s.sweep.Deadlines},
 		boot.Part{Name: "screens", Run: s.desktop.Run},

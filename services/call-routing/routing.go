@@ -60,6 +60,7 @@ type Service struct {
 	store     *commit.Store
 	recovery  *rebuild.Recovery
 	compactor *rebuild.Compactor
+	auditor   *rebuild.Auditor
 	flow      *flow.Flow
 	sweep     *sweep.Sweep
 	signaling *command.Signaling
@@ -94,6 +95,9 @@ func New(_ context.Context, cfg Config, b *boot.Backends) (*Service, error) {
 		return nil, err
 	}
 	s.flow = flow.New(flow.Config{Store: s.store, Push: push.New(b.NATS, b.Log), Logger: b.Log, Registry: b.Registry, Workers: cfg.Workers})
+	s.auditor = rebuild.NewAuditor(rebuild.AuditorConfig{
+		Store: s.store, Source: recovery.Source(), Compacted: s.compactor, Heal: s.flow.Heal, Logger: b.Log, Registry: b.Registry,
+	})
 	s.sweep = sweep.New(s.store, s.flow, b.Log, b.Registry)
 	s.signaling = command.NewSignaling(s.flow, b.NATS, cfg.InventoryEvery, b.Log, b.Registry)
 	s.routing = command.NewRouting(s.flow, b.Log)
@@ -120,6 +124,7 @@ func (s *Service) Run(ctx context.Context) error {
 		boot.Part{Name: "relay", Run: s.store.Run},
 		boot.Part{Name: "recovery", Run: s.recovery.Run},
 		boot.Part{Name: "compactor", Run: s.compactor.Run},
+		boot.Part{Name: "auditor", Run: s.auditor.Run},
 		boot.Part{Name: "commands in hand", Run: s.finish},
 		boot.Part{Name: "sweep", Run: s.sweep.Run},
 		boot.Part{Name: "pushes", Run: s.hear},

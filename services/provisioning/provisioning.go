@@ -74,12 +74,16 @@ func New(_ context.Context, cfg Config, b *boot.Backends) (*Service, error) {
 	if err != nil {
 		return nil, errors.Join(err, s.producer.Close())
 	}
+	auditor := rebuild.NewAuditor(rebuild.AuditorConfig{
+		Store: s.store, Source: recovery.Source(), Compacted: compactor, Heal: s.flow.Heal, Logger: b.Log, Registry: b.Registry,
+	})
 	// Stopped from below: nothing new comes in, what is in hand ends, and the outbox is the last to rest.
 	s.parts = []boot.Part{
 		{Name: "epochs", Run: s.epochs.Run},
 		{Name: "store", Run: s.store.Run},
 		{Name: "recovery", Run: s.recovery.Run},
 		{Name: "compactor", Run: compactor.Run},
+		{Name: "auditor", Run: auditor.Run},
 		{Name: "workers", Run: work.New(cfg.Work, s.store, items, s.flow, downstream, b.Pod, b.Log, b.Registry).Run},
 		{Name: "sweep", Run: sweep.New(s.store, s.flow, in, b.Log, b.Registry).Run},
 		{Name: "requeue", Run: recovery.NewRequeue(s.store, in, b.Kafka, b.Pod, b.Log, b.Registry).Run},
