@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"hash/fnv"
+	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -95,13 +96,17 @@ func NewAuditor(cfg AuditorConfig) *Auditor {
 
 // Run audits every tenant until ctx ends.
 func (a *Auditor) Run(ctx context.Context) error {
-	for ctx.Err() == nil {
-		began := time.Now()
-		for _, tenant := range a.Store.Tenants() {
-			a.audit(ctx, tenant)
-		}
-		pause(ctx, a.pace.round-time.Since(began))
+	var loops sync.WaitGroup
+	for _, tenant := range a.Store.Tenants() {
+		loops.Go(func() {
+			for ctx.Err() == nil {
+				began := time.Now()
+				a.audit(ctx, tenant)
+				pause(ctx, a.pace.round-time.Since(began))
+			}
+		})
 	}
+	loops.Wait()
 	return nil
 }
 
