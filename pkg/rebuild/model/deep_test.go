@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-var deepLimit = flag.Int("states", 30_000_000, "limit of states of each deep run, 40 bytes of memory each")
+var deepLimit = flag.Int("states", 30_000_000, "limit of states of each deep run, looked at level by level; 200 bytes of memory each")
 
 // TestDeepRuns searches wider bounds as far as the limit of states: for nights. A run that is cut says only how far it
 // was clean.
