@@ -5,6 +5,7 @@ import (
 	"sync"
 	"time"
 
+	"connectrpc.com/connect"
 	"golang.org/x/sync/errgroup"
 
 	routingv1 "github.com/busyhour/busyhour/api/gen/busyhour/routing/v1"
@@ -58,19 +59,32 @@ func (l *ledger) entries() map[string]entry {
 
 func (a *audit) one(ctx, late context.Context, contact string, e entry) {
 	c, err := a.final(ctx, late, contact)
+	if connect.CodeOf(err) == connect.CodeNotFound && e.neverIn() {
+		a.count("turned away")
+		return
+	}
 	if err != nil {
 		a.ledger.fault("contact %s of call %s cannot be read: %v", contact, e.call.Plan.Call, err)
 		return
 	}
-	a.mu.Lock()
-	a.ends[name(c.State)]++
-	a.mu.Unlock()
+	a.count(name(c.State))
 	switch expected, ok := e.expects(); {
 	case !Final(c.State):
 		a.ledger.fault("contact %s of call %s did not end: %s since %s, offered %d times", contact, e.call.Plan.Call, name(c.State), c.Since.AsTime().Format(time.TimeOnly), c.Offers)
 	case ok && c.State != expected:
 		a.ledger.fault("contact %s of call %s ended as %s, though its switch saw it end as %s", contact, e.call.Plan.Call, name(c.State), name(expected))
 	}
+}
+
+func (a *audit) count(end string) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.ends[end]++
+}
+
+// neverIn says that a call's arrival was refused, and that it was over before anybody had it.
+func (e *entry) neverIn() bool {
+	return e.refused && e.last.Step == Over && !e.connected && !e.carded
 }
 
 // expects says how a call must have ended by what its switch saw; not ok: the switch does not know.

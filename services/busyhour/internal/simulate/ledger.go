@@ -42,7 +42,9 @@ type entry struct {
 	last     Status
 	// connected: the switch said so, and had not ended the call before.
 	connected bool
-	holders   []holder
+	// refused: its arrival was, for want of room; if it is over before it was told again, there never was a contact.
+	refused bool
+	holders []holder
 }
 
 // holder is an agent whose screen shows the card.
@@ -175,6 +177,15 @@ func (l *ledger) gone(agent, contact string, at time.Time) {
 		}
 		e.holders = append(e.holders[:i], e.holders[i+1:]...)
 		return
+	}
+}
+
+// turnedAway notes that a call's arrival was refused.
+func (l *ledger) turnedAway(contact string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if e, ok := l.calls[contact]; ok {
+		e.refused = true
 	}
 }
 

@@ -31,17 +31,20 @@ type kind struct {
 }
 
 func (k *kind) fits(s Setting) bool {
-	return (k.only == "" || k.only == s.Layout) && (len(s.Only) == 0 || slices.Contains(s.Only, k.name))
+	return (k.only == "" || k.only == s.Layout) && (k.name != skewKind || s.Clocks) && (len(s.Only) == 0 || slices.Contains(s.Only, k.name))
 }
 
-const second = time.Second
+const (
+	second   = time.Second
+	skewKind = "pod-skew"
+)
 
 // kinds is everything that the nemesis can do.
 var kinds = []kind{
 	{"pod-kill", "kill -9, started again after a while", ofPods, "", somePod(second/2, 6*second), (*Nemesis).killPod},
 	{"pod-pause", "SIGSTOP, then it wakes and goes on with what it was about to write", ofPods, "", somePod(5*second, 30*second), (*Nemesis).pausePod},
 	{"pod-restarts", "every pod of a service ends and starts, twice: consumer groups rebalance all the time", ofPods, "", someService, (*Nemesis).restartPods},
-	{"pod-skew", "a pod runs with a clock that is wrong by up to an hour", ofPods, "", skewed, (*Nemesis).skewPod},
+	{skewKind, "a pod runs with a clock that is wrong by up to an hour", ofPods, "", skewed, (*Nemesis).skewPod},
 
 	{"link-cut", "connections between a pod and a server are reset and refused", ofLinks, "", someLink(second, 8*second), (*Nemesis).cutLink},
 	{"link-hole", "nothing passes between a pod and a server, nothing is closed", ofLinks, "", someLink(2*second, 10*second), (*Nemesis).holeLink},

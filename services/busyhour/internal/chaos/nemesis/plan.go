@@ -34,6 +34,8 @@ type Setting struct {
 	Tenants  []string
 	// Only these kinds, if there are any.
 	Only []string
+	// Clocks can be skewed: there is a build for it.
+	Clocks bool
 }
 
 const (

@@ -16,7 +16,7 @@ import (
 
 func setting(layout stage.Layout) Setting {
 	return Setting{
-		Layout: layout, Tenants: []string{"acme", "globex"}, Services: []string{"call-routing", "agent-presence"},
+		Layout: layout, Clocks: true, Tenants: []string{"acme", "globex"}, Services: []string{"call-routing", "agent-presence"},
 		Pods: []string{"call-routing-1", "call-routing-2", "agent-presence-1", "agent-presence-2"},
 	}
 }
@@ -64,6 +64,14 @@ func TestFaultsOfOneRealmDoNotOverlapAndAllEnd(t *testing.T) {
 			}
 		}
 	})
+}
+
+func TestWithoutABuildForItNoClockIsSkewed(t *testing.T) {
+	s := setting(stage.Cluster)
+	s.Clocks = false
+	if slices.Contains(Kinds(s), skewKind) || slices.Contains(Kinds(s), "redis-read-only") || !slices.Contains(Kinds(s), "split") {
+		t.Errorf("kinds are %v", Kinds(s))
+	}
 }
 
 func TestATornAOFLosesItsEnd(t *testing.T) {

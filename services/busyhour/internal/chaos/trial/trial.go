@@ -278,7 +278,7 @@ func (t *trial) simulate(ctx context.Context, load simulate.LoadConfig) error {
 func (t *trial) breakThings(ctx context.Context) error {
 	setting := nemesis.Setting{
 		Layout: t.cfg.layout(), Services: []string{fleet.Routing, fleet.Presence, fleet.Provisioning},
-		Pods: t.stage.Pods(), Tenants: tenants, Only: t.cfg.Only,
+		Pods: t.stage.Pods(), Tenants: tenants, Only: t.cfg.Only, Clocks: t.cfg.Skewed != "",
 	}
 	faults := nemesis.Plan(t.cfg.Seed, t.cfg.Span-healing, setting)
 	t.cfg.Say("%d agents of %d tenants are at their screens; %d faults in %s", t.cfg.Agents*len(tenants), len(tenants), len(faults), t.cfg.Span)
