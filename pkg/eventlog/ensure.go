@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -164,12 +166,20 @@ func (e *ensurer) settings(spec TopicSpec) map[string]string {
 		"min.insync.replicas": strconv.Itoa(e.inSync()),
 	}
 	if spec.Cleanup == "compact" {
-		// The segment that is written to is never compacted: roll it often, or a reader reads a week of history.
-		s["segment.ms"] = strconv.FormatInt((10 * time.Minute).Milliseconds(), 10)
+		maps.Copy(s, compaction)
 	} else {
 		s["retention.ms"] = strconv.FormatInt(spec.Retention.Milliseconds(), 10)
 	}
 	return s
+}
+
+// compaction are the settings with which whoever reads a compacted topic from its start, and a recovery waits for that,
+// reads little more than what lives. Kafka's own keep a week of history and a day of tombstones.
+var compaction = map[string]string{
+	"segment.ms":                "120000", // what is being written to is never compacted: roll it often
+	"min.cleanable.dirty.ratio": "0.1",
+	"max.compaction.lag.ms":     "300000",
+	"delete.retention.ms":       "900000", // a reader that takes longer from start to end may miss a tombstone
 }
 
 // inSync replicas must have a message before it is acknowledged: with one alone, an acknowledged event dies with a disk.
@@ -201,7 +211,13 @@ func (e *ensurer) compare(spec TopicSpec, live *sarama.TopicMetadata) ([]Differe
 	if n := number(have["min.insync.replicas"]); n < int64(e.inSync()) {
 		differ("min.insync.replicas", e.inSync(), n, false, "set it with kafka-configs --alter")
 	}
-	if spec.Cleanup != "compact" {
+	if spec.Cleanup == "compact" {
+		for _, key := range slices.Sorted(maps.Keys(compaction)) {
+			if live, told := have[key]; told && live != compaction[key] {
+				differ(key, compaction[key], live, true, "nothing is wrong, but a recovery may read much more than what lives; set it with kafka-configs --alter")
+			}
+		}
+	} else {
 		switch plan, ms := spec.Retention.Milliseconds(), number(have["retention.ms"]); {
 		case ms >= 0 && ms < plan: // -1 keeps forever
 			differ("retention.ms", plan, ms, false, "set it with kafka-configs --alter")
