@@ -10,10 +10,10 @@ import (
 
 const (
 	// burySize is how many records one transaction forgets.
-	burySize = 1000
-	// A key that went to another partition when the topic grew leaves its old record behind. It is looked at when it has
-	// been still for this long, the life of a stub.
-	movedAfter = time.Hour
+	burySize = 4000
+	// A key that went to another partition when the topic grew leaves its old record behind. Redis is asked about one that
+	// has been still for this long; it holds a record to the end of its stub.
+	movedAfter = time.Minute
 )
 
 // bury writes tombstones for records whose time is over, and for those that ended in another partition.
@@ -21,10 +21,20 @@ func (s *shelf) bury(ctx context.Context, w *eventlog.Writer, p *eventlog.Owned)
 	s.mu.Lock()
 	s.partitions = p.Partitions()
 	s.mu.Unlock()
-	over, err := s.over(ctx, time.Now())
-	if err != nil || len(over) == 0 {
-		return err
+	for ctx.Err() == nil {
+		over, err := s.over(ctx, time.Now())
+		if err != nil || len(over) == 0 {
+			return err
+		}
+		if err := s.forget(ctx, w, p, over); err != nil || len(over) < burySize {
+			return err
+		}
 	}
+	return nil
+}
+
+// forget writes the tombstones.
+func (s *shelf) forget(ctx context.Context, w *eventlog.Writer, p *eventlog.Owned, over []recordID) error {
 	tombstones := make([]eventlog.Message, len(over))
 	for i, id := range over {
 		tombstones[i] = s.tombstone(id)

@@ -15,7 +15,7 @@ import (
 
 const (
 	// A transaction has what comes within this time. It costs Kafka about five requests, whatever its size.
-	linger    = 200 * time.Millisecond
+	linger    = 500 * time.Millisecond
 	batchSize = 4096
 	// generationTries is how often a transaction is written again because the group was between two generations.
 	generationTries = 50

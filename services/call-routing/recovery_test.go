@@ -146,8 +146,8 @@ func TestOfTwoReservationsOfOneSlotTheLaterStays(t *testing.T) {
 			Reservation: &routingv1.Reservation{AgentId: "anna", OfferedAt: timestamppb.New(now), Workload: &commonv1.Revision{Epoch: 1, N: workload}},
 		}
 	}
-	s.logged(4, reserved("c-late", 9))
-	s.logged(5, reserved("c-early", 7))
+	s.logged(1, reserved("c-late", 9))
+	s.logged(1, reserved("c-early", 7))
 	p := s.startPod("pod-1")
 	s.await("the earlier is back in its queue", func() bool { return s.contact(p, "c-early").State == queuedState })
 	if c := s.contact(p, "c-late"); c.State != connectedState {
@@ -163,8 +163,8 @@ func TestOldStubsAreLeftInTheLog(t *testing.T) {
 	stub := func(id string, age time.Duration) *routingv1.Contact {
 		return &routingv1.Contact{Id: id, Tenant: s.tenant, SwitchId: "sbc-1", CallId: id, State: completedState, Since: timestamppb.New(time.Now().Add(-age))}
 	}
-	s.logged(4, stub("c-young", 59*time.Minute))
-	s.logged(4, stub("c-old", 61*time.Minute))
+	s.logged(1, stub("c-young", 59*time.Minute))
+	s.logged(1, stub("c-old", 61*time.Minute))
 	p := s.startPod("pod-1")
 	if c := s.contact(p, "c-young"); c.State != completedState {
 		t.Errorf("contact %v", c)

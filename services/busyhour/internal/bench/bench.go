@@ -56,6 +56,10 @@ type Machine struct {
 	Go   string `json:"go"`
 }
 
+func machine() Machine {
+	return Machine{runtime.NumCPU(), runtime.GOOS, runtime.GOARCH, runtime.Version()}
+}
+
 // Floors are measured with nothing else going on, before and after, and beside the load.
 type Floors struct {
 	Before simulate.Latency `json:"before"`
@@ -90,7 +94,7 @@ func Run(ctx context.Context, cfg Config) (*Result, error) {
 	defer ground.close(context.WithoutCancel(ctx))
 
 	cfg.Say("measuring the floor for %s", cfg.Floor)
-	r := &Result{At: time.Now().UTC(), Copies: cfg.Copies, Machine: Machine{runtime.NumCPU(), runtime.GOOS, runtime.GOARCH, runtime.Version()}}
+	r := &Result{At: time.Now().UTC(), Copies: cfg.Copies, Machine: machine()}
 	r.Floor.Before = ground.run(ctx, cfg.Load.BHCC, cfg.Floor, 1)
 
 	cfg.Say("starting %d processes of each service", cfg.Copies)

@@ -62,6 +62,45 @@ measures the floor: one small Redis script, one hop over NATS, one WebSocket wri
 		}
 		return err
 	}
+	c.AddCommand(newBenchStart())
+	return c
+}
+
+func newBenchStart() *cobra.Command {
+	var cfg bench.StartConfig
+	c := &cobra.Command{
+		Use:   "start",
+		Short: "Measure starts, and rebuilds of a flushed Redis, behind a long log",
+		Long: `Starts one process of each service against the Kafka, Redis and NATS that the environment names, writes a past into the
+log, waits until it is compacted, FLUSHES THE REDIS DATABASE and measures how long the gates stay closed; then stops and
+starts each service and measures how long it takes to be ready.`,
+		Args: cobra.NoArgs,
+	}
+	f := c.Flags()
+	out := outputFlag(c)
+	f.IntVar(&cfg.Past.Events, "events", 100_000, "events of contacts that are over")
+	f.IntVar(&cfg.Past.Contacts, "contacts", 5_000, "live contacts")
+	f.IntVar(&cfg.Past.Stubs, "stubs", 0, "contacts that have just ended")
+	f.IntVar(&cfg.Past.Agents, "agents", 10_000, "agents who are available")
+	f.IntVar(&cfg.Starts, "starts", 5, "starts of each service")
+	f.StringVar(&cfg.Bin, "bin", besideUs(), "directory with the services' binaries")
+	f.StringVar(&cfg.Dir, "logs", "out/bench", "directory for configuration files and logs")
+	c.RunE = func(c *cobra.Command, _ []string) (err error) {
+		if cfg.Servers, err = fleet.FromEnvironment(); err != nil {
+			return err
+		}
+		cfg.Tenant = fmt.Sprintf("bench-%06x", rand.IntN(1<<24))
+		cfg.Say = func(format string, args ...any) { fmt.Fprintf(c.ErrOrStderr(), "bench: "+format+"\n", args...) }
+		result, err := bench.Start(c.Context(), cfg)
+		if err != nil {
+			return err
+		}
+		if out.json() {
+			return writeJSON(c.OutOrStdout(), result)
+		}
+		result.Write(c.OutOrStdout())
+		return nil
+	}
 	return c
 }
 
