@@ -16,8 +16,6 @@ import (
 	"github.com/busyhour/busyhour/pkg/eventlog"
 )
 
-const states = "shop.state"
-
 // cups is the shop's topic, compacted. A cup whose value begins with "broken" has ended; what follows is until when.
 func cups() Topic {
 	key := func(_, record string) string { return record }
@@ -141,7 +139,7 @@ func (s *shop) compacted() (records map[string]string, floors int) {
 
 func compactedServers(t *testing.T) *shop {
 	t.Helper()
-	cfg, cache := servers(t)
+	cfg, cache := serversOn(t, compactedKafka(t))
 	plan := []eventlog.TopicSpec{{Name: states, Partitions: 3, Cleanup: "compact"}}
 	if _, err := eventlog.Ensure(t.Context(), cfg, plan, 1); err != nil {
 		t.Fatal(err)

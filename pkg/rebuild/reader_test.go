@@ -132,7 +132,7 @@ func TestRecoveryMergesAKeyThatMoved(t *testing.T) {
 // Events that were deleted before they were compacted are a loss that must not pass in silence.
 func TestAGapBeforeTheCompactorIsSaid(t *testing.T) {
 	err := gap("shop", cups(), 2, 100, 101)
-	if err == nil || !strings.Contains(err.Error(), "shop.events/2 begins at offset 101") || !strings.Contains(err.Error(), "shop.compactor") {
+	if err == nil || !strings.Contains(err.Error(), events+"/2 begins at offset 101") || !strings.Contains(err.Error(), "shop.compactor") {
 		t.Errorf("got %v", err)
 	}
 	if err := gap("shop", cups(), 2, 100, 100); err != nil {

@@ -15,9 +15,12 @@ import (
 	"github.com/busyhour/busyhour/pkg/eventlog"
 )
 
-const (
-	tenant = "acme"
+const tenant = "acme"
+
+// Topics of the shop; on a broker that others use, too, each test has its own.
+var (
 	events = "shop.events"
+	states = "shop.state"
 	epochs = "shop.epochs"
 )
 
@@ -35,17 +38,27 @@ type shop struct {
 
 func servers(t *testing.T) (eventlog.Config, *embedded.Redis) {
 	t.Helper()
+	return serversOn(t, embeddedKafka(t))
+}
+
+func embeddedKafka(t *testing.T) string {
+	t.Helper()
 	kafka, err := embedded.StartKafka("", t.Logf)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { kafka.Close() })
+	return kafka.Addr
+}
+
+func serversOn(t *testing.T, kafka string) (eventlog.Config, *embedded.Redis) {
+	t.Helper()
 	cache, err := embedded.StartRedis()
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { cache.Close() })
-	cfg := eventlog.Config{Brokers: []string{kafka.Addr}, ClientID: "test", Logger: zap.NewNop(), Registry: prometheus.NewRegistry()}
+	cfg := eventlog.Config{Brokers: []string{kafka}, ClientID: "test", Logger: zap.NewNop(), Registry: prometheus.NewRegistry()}
 	plan := []eventlog.TopicSpec{{Name: events, Partitions: 3}, {Name: epochs, Partitions: 1}}
 	if _, err := eventlog.Ensure(t.Context(), cfg, plan, 1); err != nil {
 		t.Fatal(err)
