@@ -8,13 +8,8 @@ import (
 	"github.com/busyhour/busyhour/pkg/eventlog"
 )
 
-const (
-	// burySize is how many records one transaction forgets.
-	burySize = 4000
-	// A key that went to another partition when the topic grew leaves its old record behind. Redis is asked about one that
-	// has been still for this long; it holds a record to the end of its stub.
-	movedAfter = time.Minute
-)
+// burySize is how many records one transaction forgets.
+const burySize = 4000
 
 // bury writes tombstones for records whose time is over, and for those that ended in another partition.
 func (s *shelf) bury(ctx context.Context, w *eventlog.Writer, p *eventlog.Owned) error {
@@ -22,9 +17,9 @@ func (s *shelf) bury(ctx context.Context, w *eventlog.Writer, p *eventlog.Owned)
 	s.partitions = p.Partitions()
 	s.mu.Unlock()
 	for ctx.Err() == nil {
-		over, err := s.over(ctx, time.Now())
-		if err != nil || len(over) == 0 {
-			return err
+		over := s.over(ctx, time.Now())
+		if len(over) == 0 {
+			return nil
 		}
 		if err := s.forget(ctx, w, p, over); err != nil || len(over) < burySize {
 			return err
@@ -52,33 +47,33 @@ func (s *shelf) forget(ctx context.Context, w *eventlog.Writer, p *eventlog.Owne
 }
 
 // over are records to be forgotten, some of them if there are many.
-func (s *shelf) over(ctx context.Context, now time.Time) ([]recordID, error) {
-	var over []recordID
+func (s *shelf) over(ctx context.Context, now time.Time) (over []recordID) {
 	moved := map[string][]string{}
 	for tenant, records := range s.entries { // nobody else writes them
 		for name, e := range records {
 			switch {
 			case len(over) >= burySize:
-				return over, nil
+				return over
 			case e.Ended() && now.After(e.Until):
 				over = append(over, recordID{tenant, name})
-			case now.Sub(e.Changed) > movedAfter && s.topic.EventKey != nil && !s.attracts(tenant, name):
+			case now.Sub(e.Changed) > s.c.movedAfter && s.topic.EventKey != nil && !s.attracts(tenant, name):
 				moved[tenant] = append(moved[tenant], name)
 			}
 		}
 	}
 	for tenant, names := range moved {
-		held, err := s.c.held(ctx, tenant, names[:min(len(names), burySize)], 0)
+		names = names[:min(len(names), askSize)]
+		held, err := s.c.ask(ctx, tenant, names, 0)
 		if err != nil {
-			return nil, err
+			continue // closed, or Redis is away: they can wait
 		}
-		for _, name := range names[:min(len(names), burySize)] {
+		for _, name := range names {
 			if !held[name] {
 				over = append(over, recordID{tenant, name})
 			}
 		}
 	}
-	return over, nil
+	return over
 }
 
 // tombstone has the headers that say what it is about; the key alone does not.

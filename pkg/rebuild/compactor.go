@@ -57,8 +57,9 @@ type Compactor struct {
 	metrics *compactorMetrics
 	seed    maphash.Seed
 	group   *eventlog.Group // nil if nothing is compacted
-	// How often ended records are looked for; a field for the tests.
-	buryEvery time.Duration
+	// How often ended records are looked for. A key that went to another partition when the topic grew leaves its old
+	// record behind; Redis is asked about one that has been still for movedAfter. Fields for the tests.
+	buryEvery, movedAfter time.Duration
 
 	mu      sync.RWMutex
 	shelves map[shelfKey]*shelf
@@ -77,7 +78,7 @@ func NewCompactor(cfg CompactorConfig) (*Compactor, error) {
 	c := &Compactor{
 		store: cfg.Store, source: cfg.Source, kafka: cfg.Kafka, seed: maphash.MakeSeed(), shelves: map[shelfKey]*shelf{},
 		log:       cfg.Logger.With(zap.String("service", cfg.Store.Service()), zap.String("part", "compactor")),
-		buryEvery: 10 * time.Second,
+		buryEvery: 10 * time.Second, movedAfter: time.Minute,
 	}
 	c.metrics = newCompactorMetrics(cfg.Registry, cfg.Store.Service(), c)
 	var events []string
@@ -151,7 +152,8 @@ func (c *Compactor) Owns(tenant, record string) bool {
 	return false
 }
 
-// Lag is how far the slowest partition of this pod is behind its events; zero if it has none.
+// Lag is for how long an event may be in a partition of this pod without being known here; zero if the pod has none. It is
+// about half a second when all is well, for events are collected.
 func (c *Compactor) Lag() time.Duration {
 	c.mu.RLock()
 	defer c.mu.RUnlock()

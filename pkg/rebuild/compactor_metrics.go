@@ -38,7 +38,7 @@ func newCompactorMetrics(r prometheus.Registerer, service string, c *Compactor) 
 			Help: "Events that were not kept: void, repeats, or of records that were forgotten.",
 		}, []string{"why"}),
 		lagEvents:  desc("lag_events", "Events of a partition that are not compacted."),
-		lagSeconds: desc("lag_seconds", "Since when a partition has events that are not compacted."),
+		lagSeconds: desc("lag_seconds", "How long ago all events of a partition that had come were compacted; under a second when all is well."),
 		records:    desc("records", "Records that the state topic's partition holds."),
 	}
 	r.MustRegister(m.kept, m.tombstones, m.transactions, m.fenced, m.unreadable, m.dropped, m)

@@ -14,6 +14,7 @@ import (
 
 	"github.com/busyhour/busyhour/pkg/commit"
 	"github.com/busyhour/busyhour/pkg/eventlog"
+	"github.com/busyhour/busyhour/pkg/eventlog/eventlogtest"
 )
 
 // cups is the shop's topic, compacted. A cup whose value begins with "broken" has ended; what follows is until when.
@@ -45,7 +46,7 @@ func (s *shop) compact() (c *Compactor, stop func()) {
 	if err != nil {
 		s.Fatal(err)
 	}
-	c.buryEvery = 50 * time.Millisecond
+	c.buryEvery, c.movedAfter = 50*time.Millisecond, 0
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan struct{})
 	go func() {
@@ -273,5 +274,26 @@ func TestTwoCompactorsShareAndOneTakesOver(t *testing.T) {
 	}
 	if owns(b) != 3 {
 		t.Errorf("the one that stayed has %d partitions", owns(b))
+	}
+}
+
+// A key that moved when the topic grew leaves its old record behind, and the tombstone goes to the new place: once Redis
+// no longer holds it, the old place gets one too.
+func TestWhatMovedAwayIsForgottenWhereItWas(t *testing.T) {
+	s := compactedServers(t)
+	epoch, _ := s.store.Verified(tenant)
+	s.raw("cup:1", "gone", commit.Revision{Epoch: epoch, N: 1}, time.Now())
+	s.durable(s.put("op", "cup:2", "held")) // Redis holds this one
+	c, stop := s.compact()
+	s.level(c)
+	stop()
+	for _, topic := range []string{states, events} {
+		eventlogtest.Grow(t, s.kafka, topic, 7)
+	}
+	c, _ = s.compact()
+	s.await(c, func() bool { return len(c.ready()) == 7 })
+	s.await(c, func() bool { return testutil.ToFloat64(c.metrics.tombstones) == 1 })
+	if records, _ := s.compacted(); records["cup:1"] != "" || records["cup:2"] == "" {
+		t.Errorf("the state topic has %v", records)
 	}
 }

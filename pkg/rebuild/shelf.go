@@ -15,7 +15,7 @@ import (
 
 const (
 	// A transaction has what comes within this time. It costs Kafka about five requests, whatever its size.
-	linger    = 500 * time.Millisecond
+	linger    = 300 * time.Millisecond
 	batchSize = 4096
 	// generationTries is how often a transaction is written again because the group was between two generations.
 	generationTries = 50
@@ -37,7 +37,7 @@ type shelf struct {
 	entries map[string]map[string]Entry // tenant → record
 	loaded  bool
 	behind  int64     // events that are not done
-	level   time.Time // when there were none
+	level   time.Time // when all that had come was taken that is done now
 }
 
 func newShelf(c *Compactor, topic Topic, partition int32) *shelf {
@@ -57,12 +57,14 @@ func (s *shelf) run(ctx context.Context, p *eventlog.Owned) error {
 	}
 	buried := time.Now()
 	for ctx.Err() == nil {
-		if batch := p.Take(ctx, batchSize, linger); len(batch) > 0 {
+		batch := p.Take(ctx, batchSize, linger)
+		taken := time.Now()
+		if len(batch) > 0 {
 			if err := s.keep(ctx, w, p, batch); err != nil {
 				return err
 			}
 		}
-		s.measure(p.End())
+		s.measure(p.End(), taken, len(batch) < batchSize)
 		if time.Since(buried) >= s.c.buryEvery {
 			buried = time.Now()
 			if err := s.bury(ctx, w, p); err != nil {
@@ -215,24 +217,24 @@ func (s *shelf) write(ctx context.Context, w *eventlog.Writer, p *eventlog.Owned
 	}
 }
 
-func (s *shelf) measure(end int64) {
+// measure notes that what was taken is done; all means that it was all there was.
+func (s *shelf) measure(end int64, taken time.Time, all bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.behind = max(0, end-s.next); s.behind == 0 {
-		s.level = time.Now()
+	s.behind = max(0, end-s.next)
+	if all {
+		s.level = taken
 	}
 }
 
-// lag is how many events are not done, and since when there are some.
+// lag is how many events are not done, and how long ago all were that had come.
 func (s *shelf) lag(now time.Time) (events int64, behind time.Duration) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	switch {
-	case s.level.IsZero():
+	if s.level.IsZero() {
 		return s.behind, now.Sub(s.since)
-	default:
-		return s.behind, max(0, now.Sub(s.level)-2*linger) // it looks every linger
 	}
+	return s.behind, now.Sub(s.level)
 }
 
 // --- what is known ---
