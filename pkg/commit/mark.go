@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"go.uber.org/zap"
+	"golang.org/x/sync/errgroup"
 )
 
 //go:embed mark_read.lua
@@ -132,30 +133,47 @@ const (
 	// A script that took longer than this says that Redis has other work: while other tenants live there, the builder
 	// leaves it as much time as it took.
 	buildSlow = 5 * time.Millisecond
+	// So many scripts are under way: one is made while Redis runs another.
+	buildAtOnce = 4
 )
 
-// Write adds to the namespace, 256 writes a script, and tells how many each brought.
+// Write adds to the namespace, 256 writes a script and a few scripts at once, and tells how many each brought. Their
+// order does not matter: a record and a member of an index are each written once.
 func (b *Builder) Write(ctx context.Context, writes []Built, built func(n int)) error {
+	all, ctx := errgroup.WithContext(ctx)
+	all.SetLimit(buildAtOnce)
 	for part := range slices.Chunk(writes, buildSize) {
-		w := newWriting(MarkKey(b.tenant, b.store.service))
-		w.args = append(w.args, b.epoch, b.nonce)
-		for _, one := range part {
-			if one.Index != "" {
-				w.args = append(w.args, "i", w.key(b.key(one.Index)), score(one.Score), one.Member)
-				continue
+		all.Go(func() error {
+			keys, args := b.script(part)
+			began := time.Now()
+			if err := b.run(ctx, markBuild, keys, args); err != nil {
+				return fmt.Errorf("build %s/%s in epoch %d: %w", b.tenant, b.store.service, b.epoch, err)
 			}
-			r := one.Record
-			w.args = append(w.args, "r", w.key(b.key(r.Name)), r.Revision.Number(), r.Op, r.Value)
-		}
-		began := time.Now()
-		if err := b.run(ctx, markBuild, w.keys, w.args); err != nil {
-			return fmt.Errorf("build %s/%s in epoch %d: %w", b.tenant, b.store.service, b.epoch, err)
-		}
-		b.built += len(part)
-		built(len(part))
-		b.yield(ctx, time.Since(began))
+			built(len(part))
+			b.yield(ctx, time.Since(began))
+			return nil
+		})
 	}
+	if err := all.Wait(); err != nil {
+		return err
+	}
+	b.built += len(writes)
 	return nil
+}
+
+// script gives the keys and arguments of mark_build.lua.
+func (b *Builder) script(part []Built) (keys []string, args []any) {
+	w := newWriting(MarkKey(b.tenant, b.store.service))
+	w.args = append(w.args, b.epoch, b.nonce)
+	for _, one := range part {
+		if one.Index != "" {
+			w.args = append(w.args, "i", w.key(b.key(one.Index)), score(one.Score), one.Member)
+			continue
+		}
+		r := one.Record
+		w.args = append(w.args, "r", w.key(b.key(r.Name)), r.Revision.Number(), r.Op, r.Value)
+	}
+	return w.keys, w.args
 }
 
 // yield leaves a busy Redis to those who live there.

@@ -117,10 +117,26 @@ func (c *cursor) appendRecords(messages []Message, batch *sarama.RecordBatch) []
 func headersOf(records []*sarama.RecordHeader) []Header {
 	headers := make([]Header, len(records))
 	for i, h := range records {
-		headers[i] = Header{Key: string(h.Key), Value: string(h.Value)}
+		key, known := ourKeys[string(h.Key)]
+		if !known {
+			key = string(h.Key)
+		}
+		headers[i] = Header{Key: key, Value: string(h.Value)}
 	}
 	return headers
 }
+
+// ourKeys are the keys of our own headers, so that a long read does not make each of them a million times.
+var ourKeys = func() map[string]string {
+	keys := map[string]string{}
+	for _, key := range []string{
+		HeaderSpecVersion, HeaderID, HeaderSource, HeaderType, HeaderSubject, HeaderTime, HeaderTenant, HeaderRevision, HeaderOp,
+		HeaderContentType, HeaderTraceParent,
+	} {
+		keys[key] = key
+	}
+	return keys
+}()
 
 // aborted follows the transactions that were given up, through the batches of one response.
 type aborted struct {

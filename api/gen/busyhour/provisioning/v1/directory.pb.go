@@ -281,7 +281,8 @@ func (x *Queue) GetRetryAfter() *durationpb.Duration {
 	return nil
 }
 
-// DirectoryEntry is the payload of provisioning.directory, keyed by "agent/<id>" or "queue/<id>" behind the tenant.
+// DirectoryEntry is the payload of provisioning.directory-events and provisioning.directory, keyed by "agent/<id>" or
+// "queue/<id>" behind the tenant.
 //
 // CloudEvents type: busyhour.provisioning.<agent|queue>.<created|updated|deleted>.v1. A deleted entry is written once
 // with `deleted`, and later as a tombstone.

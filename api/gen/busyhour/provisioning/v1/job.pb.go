@@ -284,7 +284,7 @@ func (x *Request) GetRequestedAt() *timestamppb.Timestamp {
 	return nil
 }
 
-// Outcome is the payload of provisioning.outcomes.
+// Outcome is the payload of provisioning.outcomes and provisioning.job-state.
 //
 // CloudEvents type: busyhour.provisioning.outcome.v1.
 type Outcome struct {
