@@ -71,9 +71,9 @@ func (s *shop) raw(name, value string, r commit.Revision, decided time.Time) {
 }
 
 // level waits until the compactor has dealt with all that was published, and gives the state topic's records and floors.
-func (s *shop) level(c *Compactor) (records map[string]string, floors int) {
+func (s *shop) level() (records map[string]string, floors int) {
 	s.Helper()
-	s.await(c, func() bool {
+	s.await("all is compacted", func() bool {
 		offsets, err := eventlog.CommittedOffsets(s.Context(), s.kafka, CompactorGroup("shop"), events)
 		if err != nil {
 			s.Fatal(err)
@@ -87,7 +87,8 @@ func (s *shop) level(c *Compactor) (records map[string]string, floors int) {
 	return s.compacted()
 }
 
-func (s *shop) await(_ *Compactor, done func() bool) {
+// await looks again and again: for what tells nobody when it comes about.
+func (s *shop) await(what string, done func() bool) {
 	s.Helper()
 	limit := time.After(30 * time.Second)
 	tick := time.NewTicker(20 * time.Millisecond)
@@ -96,7 +97,7 @@ func (s *shop) await(_ *Compactor, done func() bool) {
 		select {
 		case <-tick.C:
 		case <-limit:
-			s.Fatal("it did not come to pass")
+			s.Fatalf("it did not come about that %s", what)
 		}
 	}
 }
@@ -158,7 +159,7 @@ func TestTheStateTopicHasTheLatestOfEach(t *testing.T) {
 	s.durable(s.put("op3", "cup:1", "half"))
 	s.durable(s.put("op4", "cup:2", "empty"))
 	c, _ := s.compact()
-	records, floors := s.level(c)
+	records, floors := s.level()
 	want := fmt.Sprint(map[string]string{
 		"cup:1": fmt.Sprint(commit.Revision{Epoch: epoch, N: 2}.Number(), " half"),
 		"cup:2": fmt.Sprint(commit.Revision{Epoch: epoch, N: 2}.Number(), " empty"),
@@ -184,13 +185,13 @@ func TestARepeatDoesNotComeBehindTheNewer(t *testing.T) {
 	s.raw("cup:1", "one", commit.Revision{Epoch: epoch, N: 1}, now)
 	s.raw("cup:1", "two", commit.Revision{Epoch: epoch, N: 2}, now)
 	c, stop := s.compact()
-	s.level(c)
+	s.level()
 	s.raw("cup:1", "one", commit.Revision{Epoch: epoch, N: 1}, now)
-	s.level(c)
+	s.level()
 	stop()
 	c, _ = s.compact() // knows it from the state topic only
 	s.raw("cup:1", "one", commit.Revision{Epoch: epoch, N: 1}, now)
-	records, _ := s.level(c)
+	records, _ := s.level()
 	if !strings.HasSuffix(records["cup:1"], " two") {
 		t.Errorf("the state topic has %v", records)
 	}
@@ -203,13 +204,13 @@ func TestVoidEventsAreNotCompactedAlsoByALaterOwner(t *testing.T) {
 	s := compactedServers(t)
 	epoch, _ := s.store.Verified(tenant)
 	c, stop := s.compact()
-	s.level(c)
+	s.level()
 	s.raw("cup:1", "ghost", commit.Revision{Epoch: epoch - 1, N: 1}, time.Now())
-	s.level(c)
+	s.level()
 	stop()
 	c, _ = s.compact() // the marker is below its offsets: the floor in the state topic has to tell
 	s.raw("cup:1", "ghost", commit.Revision{Epoch: epoch - 1, N: 1}, time.Now())
-	records, _ := s.level(c)
+	records, _ := s.level()
 	if len(records) != 0 || testutil.ToFloat64(c.metrics.dropped.WithLabelValues("void")) != 1 {
 		t.Errorf("the state topic has %v", records)
 	}
@@ -222,10 +223,10 @@ func TestWhatHasEndedGetsATombstoneAndARepeatDoesNotRevive(t *testing.T) {
 	s.raw("cup:1", "full", commit.Revision{Epoch: epoch, N: 1}, now)
 	s.raw("cup:1", broken(now.Add(-time.Millisecond)), commit.Revision{Epoch: epoch, N: 2}, now)
 	c, _ := s.compact()
-	s.await(c, func() bool { return testutil.ToFloat64(c.metrics.tombstones) == 1 })
+	s.await("there is a tombstone", func() bool { return testutil.ToFloat64(c.metrics.tombstones) == 1 })
 	s.raw("cup:1", "full", commit.Revision{Epoch: epoch, N: 2}, now)                   // n > 1, and Redis does not hold it
 	s.raw("cup:1", "full", commit.Revision{Epoch: epoch, N: 1}, now.Add(-time.Hour*3)) // the first, but late
-	records, _ := s.level(c)
+	records, _ := s.level()
 	if len(records) != 0 || testutil.ToFloat64(c.metrics.dropped.WithLabelValues("forgotten")) != 2 {
 		t.Errorf("the state topic has %v", records)
 	}
@@ -237,8 +238,8 @@ func TestARecordThatRedisHoldsIsKeptAtAnyRevision(t *testing.T) {
 	s.put("op1", "cup:1", "full")
 	r := s.put("op2", "cup:1", "half")
 	s.durable(r)
-	c, stop := s.compact()
-	s.level(c)
+	_, stop := s.compact()
+	s.level()
 	stop()
 	other := (eventlog.PartitionOf([]byte("cup:1"), 3) + 1) % 3
 	e := eventlog.CloudEvent{Service: "shop", Tenant: tenant, Record: "cup:1", Epoch: r.Revision.Epoch, N: 3, Type: "cup", Time: time.Now()}
@@ -247,8 +248,8 @@ func TestARecordThatRedisHoldsIsKeptAtAnyRevision(t *testing.T) {
 	if err := <-done; err != nil {
 		t.Fatal(err)
 	}
-	c, _ = s.compact()
-	s.level(c)
+	c, _ := s.compact()
+	s.level()
 	if e, ok := c.Entry(tenant, "cup:1"); !ok || e.Revision.N != 3 {
 		t.Errorf("known as %+v, %v", e, ok)
 	}
@@ -259,14 +260,14 @@ func TestTwoCompactorsShareAndOneTakesOver(t *testing.T) {
 	a, stopA := s.compact()
 	b, _ := s.compact()
 	owns := func(c *Compactor) int { return len(c.ready()) }
-	s.await(a, func() bool { return owns(a) > 0 && owns(b) > 0 && owns(a)+owns(b) == 3 })
+	s.await("both have partitions", func() bool { return owns(a) > 0 && owns(b) > 0 && owns(a)+owns(b) == 3 })
 	for i := range 30 {
 		s.durable(s.put(fmt.Sprint("op", i), fmt.Sprint("cup:", i%10), fmt.Sprint(i)))
 		if i == 15 {
 			stopA()
 		}
 	}
-	records, _ := s.level(b)
+	records, _ := s.level()
 	for i := range 10 {
 		if name := fmt.Sprint("cup:", i); !strings.HasSuffix(records[name], fmt.Sprint(" ", 20+i)) {
 			t.Errorf("%s is compacted as %q", name, records[name])
@@ -284,15 +285,15 @@ func TestWhatMovedAwayIsForgottenWhereItWas(t *testing.T) {
 	epoch, _ := s.store.Verified(tenant)
 	s.raw("cup:1", "gone", commit.Revision{Epoch: epoch, N: 1}, time.Now())
 	s.durable(s.put("op", "cup:2", "held")) // Redis holds this one
-	c, stop := s.compact()
-	s.level(c)
+	_, stop := s.compact()
+	s.level()
 	stop()
 	for _, topic := range []string{states, events} {
 		eventlogtest.Grow(t, s.kafka, topic, 7)
 	}
-	c, _ = s.compact()
-	s.await(c, func() bool { return len(c.ready()) == 7 })
-	s.await(c, func() bool { return testutil.ToFloat64(c.metrics.tombstones) == 1 })
+	c, _ := s.compact()
+	s.await("the new partitions are there", func() bool { return len(c.ready()) == 7 })
+	s.await("there is a tombstone", func() bool { return testutil.ToFloat64(c.metrics.tombstones) == 1 })
 	if records, _ := s.compacted(); records["cup:1"] != "" || records["cup:2"] == "" {
 		t.Errorf("the state topic has %v", records)
 	}

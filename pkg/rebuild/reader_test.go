@@ -55,8 +55,8 @@ func TestRecoveryReadsWhatIsCompactedAndTheTail(t *testing.T) {
 		s.put(fmt.Sprint("op", i), "cup:1", fmt.Sprint(i))
 	}
 	s.durable(s.put("op", "cup:2", "full"))
-	c, stop := s.compact()
-	s.level(c)
+	_, stop := s.compact()
+	s.level()
 	stop()
 	s.durable(s.put("tail", "cup:3", "new"))
 	s.durable(s.put("tail2", "cup:2", "newer"))
@@ -82,8 +82,8 @@ func TestRecoveryTakesNoGhostFromTheTail(t *testing.T) {
 	s.raw("cup:1", broken(now.Add(-time.Second)), commit.Revision{Epoch: epoch, N: 2}, now)
 	s.raw("cup:2", "two", commit.Revision{Epoch: epoch, N: 1}, now)
 	s.raw("cup:2", "three", commit.Revision{Epoch: epoch, N: 2}, now)
-	c, stop := s.compact()
-	s.await(c, func() bool { r, _ := s.compacted(); return r["cup:1"] == "" && r["cup:2"] != "" })
+	_, stop := s.compact()
+	s.await("cup:1 is forgotten", func() bool { r, _ := s.compacted(); return r["cup:1"] == "" && r["cup:2"] != "" })
 	stop()
 	s.raw("cup:1", "ghost", commit.Revision{Epoch: epoch, N: 2}, now)                       // the tombstone is still there
 	s.raw("cup:3", "ghost", commit.Revision{Epoch: epoch, N: 7}, now)                       // the tombstone is gone
@@ -105,8 +105,8 @@ func TestRecoveryMergesAKeyThatMoved(t *testing.T) {
 	epoch, _ := s.store.Verified(tenant)
 	now := time.Now()
 	s.raw("cup:1", "old", commit.Revision{Epoch: epoch, N: 1}, now)
-	c, stop := s.compact()
-	s.level(c)
+	_, stop := s.compact()
+	s.level()
 	stop()
 	for _, topic := range []string{states, events} { // the state topic first
 		eventlogtest.Grow(t, s.kafka, topic, 6)
@@ -140,8 +140,8 @@ func TestAGapBeforeTheCompactorIsSaid(t *testing.T) {
 	}
 	s := compactedServers(t)
 	s.durable(s.put("op1", "cup:1", "full"))
-	c, stop := s.compact()
-	s.level(c)
+	_, stop := s.compact()
+	s.level()
 	stop()
 	for i := range 3 {
 		s.durable(s.put(fmt.Sprint("late", i), "cup:1", "fuller"))
