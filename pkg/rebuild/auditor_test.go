@@ -51,7 +51,7 @@ func (s *shop) heal(ctx context.Context, h Healing) error {
 // found waits until so many divergences are healed, and gives their causes.
 func (s *shop) found(a *Auditor, want int) map[Cause]int {
 	s.Helper()
-	s.await(nil, func() bool { return int(testutil.ToFloat64(a.metrics.healed.WithLabelValues("healed"))) >= want })
+	s.await("they are healed", func() bool { return int(testutil.ToFloat64(a.metrics.healed.WithLabelValues("healed"))) >= want })
 	causes := map[Cause]int{}
 	for _, cause := range []Cause{Missing, Behind, Ahead, Altered, Unknown} {
 		if n := int(testutil.ToFloat64(a.metrics.divergences.WithLabelValues(tenant, string(cause)))); n > 0 {

@@ -23,8 +23,8 @@ func (s *shop) reading() *Recovery {
 	})
 }
 
-// found is what a recovery would build now, and how many messages it read for that.
-func (s *shop) found() (records map[string]string, read int64) {
+// wouldBuild is what a recovery would build now, and how many messages it read for that.
+func (s *shop) wouldBuild() (records map[string]string, read int64) {
 	s.Helper()
 	last, err := eventlog.LastOffsets(s.Context(), s.kafka, events)
 	if err != nil {
@@ -60,7 +60,7 @@ func TestRecoveryReadsWhatIsCompactedAndTheTail(t *testing.T) {
 	stop()
 	s.durable(s.put("tail", "cup:3", "new"))
 	s.durable(s.put("tail2", "cup:2", "newer"))
-	records, read := s.found()
+	records, read := s.wouldBuild()
 	want := fmt.Sprint(map[string]string{
 		"cup:1": fmt.Sprint(epoch, ".200 199"), "cup:2": fmt.Sprint(epoch, ".2 newer"), "cup:3": fmt.Sprint(epoch, ".1 new"),
 	})
@@ -92,7 +92,7 @@ func TestRecoveryTakesNoGhostFromTheTail(t *testing.T) {
 	s.raw("cup:5", "void", commit.Revision{Epoch: epoch - 1, N: 1}, now)                    // behind a marker that is compacted
 	s.raw("cup:6", "live", commit.Revision{Epoch: epoch, N: 1}, now)                        // new
 	s.raw("cup:6", "living", commit.Revision{Epoch: epoch, N: 2}, now.Add(time.Nanosecond)) // and its second
-	records, _ := s.found()
+	records, _ := s.wouldBuild()
 	want := fmt.Sprint(map[string]string{"cup:2": fmt.Sprint(epoch, ".2 three"), "cup:6": fmt.Sprint(epoch, ".2 living")})
 	if fmt.Sprint(records) != want {
 		t.Errorf("found %v, want %s", records, want)
@@ -123,7 +123,7 @@ func TestRecoveryMergesAKeyThatMoved(t *testing.T) {
 	if err := <-done; err != nil {
 		t.Fatal(err)
 	}
-	records, _ := s.found()
+	records, _ := s.wouldBuild()
 	if records["cup:1"] != fmt.Sprint(epoch, ".2 new") {
 		t.Errorf("found %v", records)
 	}
