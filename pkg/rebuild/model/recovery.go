@@ -73,7 +73,7 @@ func (m *moves) readLog(n *state, p *pod) {
 	p.at = logRead
 }
 
-// mine: the mark is still exactly what this recovery made of it.
+// closed: the mark is still exactly what this recovery made of it.
 func (p *pod) closed(k mark) bool { return k.epoch == p.recovery.epoch && !k.open }
 
 // build writes the records and works out what is derived: in a namespace of its own, or, as the first design did, into
