@@ -56,7 +56,7 @@ func (r *Recovery) serveRebuild(w http.ResponseWriter, req *http.Request) {
 		edge.WriteError(w, req, r.log, err)
 		return
 	}
-	writeJSON(w, r.statusOf(tenant))
+	writeJSON(w, r.StatusOf(tenant))
 }
 
 func (r *Recovery) serveVerify(w http.ResponseWriter, req *http.Request) {

@@ -121,13 +121,14 @@ func (s *standing) of(tenant string) TenantStatus {
 func (r *Recovery) Status() []TenantStatus {
 	all := make([]TenantStatus, 0, len(r.store.Tenants()))
 	for _, tenant := range r.store.Tenants() {
-		all = append(all, r.statusOf(tenant))
+		all = append(all, r.StatusOf(tenant))
 	}
 	slices.SortFunc(all, func(a, b TenantStatus) int { return strings.Compare(a.Tenant, b.Tenant) })
 	return all
 }
 
-func (r *Recovery) statusOf(tenant string) TenantStatus {
+// StatusOf says how one tenant stands on this pod.
+func (r *Recovery) StatusOf(tenant string) TenantStatus {
 	s := r.standing.of(tenant)
 	s.Epoch, s.Open = r.store.Verified(tenant)
 	switch {

@@ -149,7 +149,7 @@ func (s *Service) build(pod string) (err error) {
 	if s.desktop, err = desktop.New(desktop.Config{
 		Origins: s.cfg.Desktop.Origins, RoutingURLs: s.cfg.Routing.URLs,
 		Heartbeat: s.cfg.Desktop.Heartbeat, Silence: s.cfg.Desktop.Silence, LogInWithin: s.cfg.Desktop.LogIn, DrainOver: s.cfg.Desktop.DrainOver,
-	}, desktop.Parts{Store: s.store, Flow: f, NATS: b.NATS, Pod: pod, Log: b.Log, Registry: b.Registry}); err != nil {
+	}, desktop.Parts{Store: s.store, Flow: f, NATS: b.NATS, Pod: pod, Log: b.Log, Registry: b.Registry, Progress: s.recovery.StatusOf}); err != nil {
 		return err
 	}
 	commands, err := command.NewCommands(f, s.producer, b.Log, b.Registry)

@@ -3,6 +3,7 @@ package desktop
 import (
 	"context"
 	"errors"
+	"time"
 
 	presencev1 "github.com/busyhour/busyhour/api/gen/busyhour/presence/v1"
 	"go.uber.org/zap"
@@ -16,6 +17,9 @@ type gate struct {
 
 // repairers is how many desks are repaired at once. After a rebuild all of them are, and each takes a commit and a read.
 const repairers = 32
+
+// progressEvery is how often the screens of a closed tenant hear how far its recovery is.
+const progressEvery = 500 * time.Millisecond
 
 func (s *Server) lookAtGates() {
 	select {
@@ -33,6 +37,8 @@ func (s *Server) open(tenant string) bool {
 // watchGates tells the screens of a closed tenant at once. When it opens again, every screen is asserted anew: until
 // then its agent cannot be given a contact.
 func (s *Server) watchGates(ctx context.Context) error {
+	tick := time.NewTicker(progressEvery)
+	defer tick.Stop()
 	for {
 		for _, tenant := range s.store.Tenants() {
 			epoch, open := s.store.Verified(tenant)
@@ -44,14 +50,29 @@ func (s *Server) watchGates(ctx context.Context) error {
 				if open {
 					s.mend(d)
 				} else {
-					d.tellAll(verification(false))
+					d.tellAll(s.verification(tenant))
 				}
 			}
 		}
 		select {
 		case <-s.gates:
+		case <-tick.C:
+			s.tellProgress()
 		case <-ctx.Done():
 			return nil
+		}
+	}
+}
+
+// tellProgress tells the screens of closed tenants how far the recovery is. Only watchGates' goroutine calls it.
+func (s *Server) tellProgress() {
+	for tenant, g := range s.opened {
+		if g.open {
+			continue
+		}
+		f := s.verification(tenant)
+		for _, d := range s.desksOf(tenant) {
+			d.tellAll(f)
 		}
 	}
 }
@@ -106,8 +127,19 @@ func (s *Server) repair(ctx context.Context, d *desk) {
 	}
 }
 
-func verification(verified bool) *frame {
+// verified tells that commands may be given again.
+func verified() *frame {
 	return &frame{body: &presencev1.ServerFrame{Frame: &presencev1.ServerFrame_Verification{
-		Verification: &presencev1.Verification{Verified: verified},
+		Verification: &presencev1.Verification{Verified: true},
 	}}}
+}
+
+// verification tells that the state is not verified, and how far its recovery is.
+func (s *Server) verification(tenant string) *frame {
+	v := &presencev1.Verification{}
+	if s.far != nil {
+		far := s.far(tenant)
+		v.Phase, v.Read, v.Total = string(far.Phase), uint64(far.Read), uint64(far.Total)
+	}
+	return &frame{body: &presencev1.ServerFrame{Frame: &presencev1.ServerFrame_Verification{Verification: v}}}
 }

@@ -19,7 +19,7 @@ func unread() *screen {
 
 func (s *screen) fill(n int) {
 	for range n {
-		s.send(verification(true))
+		s.send(verified())
 	}
 }
 
@@ -35,7 +35,7 @@ func TestNewsAreDroppedForASnapshotAndAnswersAreKept(t *testing.T) {
 	if len(s.queue) != 2 {
 		t.Errorf("news got into the queue before the snapshot: %d", len(s.queue))
 	}
-	s.refresh(verification(true)) // in place of a snapshot
+	s.refresh(verified()) // in place of a snapshot
 	s.fill(1)
 	if s.stale || len(s.queue) != 4 || s.goodbye != nil {
 		t.Errorf("after the snapshot: stale %v, queue of %d, goodbye %v", s.stale, len(s.queue), s.goodbye)
@@ -47,7 +47,7 @@ func TestAScreenThatOverflowsAgainAndAgainIsClosed(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			s := unread()
 			s.fill(maxQueue + 1)
-			s.refresh(verification(true))
+			s.refresh(verified())
 			<-time.After(pause)
 			s.fill(maxQueue + 1)
 			if got := s.goodbye != nil && s.goodbye.code == edge.CloseSlow; got != closed {

@@ -20,6 +20,7 @@ import (
 	"github.com/busyhour/busyhour/pkg/commit"
 	"github.com/busyhour/busyhour/pkg/edge"
 	"github.com/busyhour/busyhour/pkg/fanout"
+	"github.com/busyhour/busyhour/pkg/rebuild"
 	"github.com/busyhour/busyhour/pkg/refusal"
 	"github.com/busyhour/busyhour/services/agent-presence/internal/flow"
 	"github.com/coder/websocket"
@@ -67,6 +68,8 @@ type Parts struct {
 	Pod      string
 	Log      *zap.Logger
 	Registry prometheus.Registerer
+	// Progress says how far the recovery of a closed tenant is. Nil: nobody knows.
+	Progress func(tenant string) rebuild.TenantStatus
 }
 
 // Server holds the sockets of this pod.
@@ -78,6 +81,7 @@ type Server struct {
 	pod     string
 	log     *zap.Logger
 	metrics *metrics
+	far     func(tenant string) rebuild.TenantStatus
 	actor   *actor
 	rules   protovalidate.Validator
 	began   time.Time
@@ -104,7 +108,7 @@ func New(cfg Config, p Parts) (*Server, error) {
 	}
 	s := &Server{
 		cfg: cfg, store: p.Store, flow: p.Flow, nats: p.NATS, pod: p.Pod, log: p.Log, rules: rules, began: time.Now(),
-		actor: newActor(cfg.RoutingURLs),
+		actor: newActor(cfg.RoutingURLs), far: p.Progress,
 		gates: make(chan struct{}, 1), broken: make(chan *desk, 1<<14), stopped: make(chan struct{}),
 		desks: map[deskKey]*desk{}, opened: map[string]gate{},
 	}

@@ -142,7 +142,7 @@ func (d *desk) repair(ctx context.Context) error {
 	d.seeView(v)
 	d.snapshots("repair")
 	if v.verified {
-		d.tell(verification(true))
+		d.tell(verified())
 	}
 	return nil
 }

@@ -1091,8 +1091,13 @@ func (x *Going) GetReconnectAfterMs() uint32 {
 }
 
 type Verification struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Verified      bool                   `protobuf:"varint,1,opt,name=verified,proto3" json:"verified,omitempty"`
+	state    protoimpl.MessageState `protogen:"open.v1"`
+	Verified bool                   `protobuf:"varint,1,opt,name=verified,proto3" json:"verified,omitempty"`
+	// While it is not verified: what the recovery is at (waiting, held, asking, taking, closing, draining, fencing, reading,
+	// building), and how much of the log it has read, of how many records.
+	Phase         string `protobuf:"bytes,2,opt,name=phase,proto3" json:"phase,omitempty"`
+	Read          uint64 `protobuf:"varint,3,opt,name=read,proto3" json:"read,omitempty"`
+	Total         uint64 `protobuf:"varint,4,opt,name=total,proto3" json:"total,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1132,6 +1137,27 @@ func (x *Verification) GetVerified() bool {
 		return x.Verified
 	}
 	return false
+}
+
+func (x *Verification) GetPhase() string {
+	if x != nil {
+		return x.Phase
+	}
+	return ""
+}
+
+func (x *Verification) GetRead() uint64 {
+	if x != nil {
+		return x.Read
+	}
+	return 0
+}
+
+func (x *Verification) GetTotal() uint64 {
+	if x != nil {
+		return x.Total
+	}
+	return 0
 }
 
 var File_busyhour_presence_v1_desktop_proto protoreflect.FileDescriptor
@@ -1211,9 +1237,12 @@ const file_busyhour_presence_v1_desktop_proto_rawDesc = "" +
 	"\arefusal\x18\x02 \x01(\v2\x1b.busyhour.common.v1.RefusalR\arefusal\x12\x18\n" +
 	"\amessage\x18\x03 \x01(\tR\amessage\"5\n" +
 	"\x05Going\x12,\n" +
-	"\x12reconnect_after_ms\x18\x01 \x01(\rR\x10reconnectAfterMs\"*\n" +
+	"\x12reconnect_after_ms\x18\x01 \x01(\rR\x10reconnectAfterMs\"j\n" +
 	"\fVerification\x12\x1a\n" +
-	"\bverified\x18\x01 \x01(\bR\bverifiedBFZDgithub.com/busyhour/busyhour/api/gen/busyhour/presence/v1;presencev1b\x06proto3"
+	"\bverified\x18\x01 \x01(\bR\bverified\x12\x14\n" +
+	"\x05phase\x18\x02 \x01(\tR\x05phase\x12\x12\n" +
+	"\x04read\x18\x03 \x01(\x04R\x04read\x12\x14\n" +
+	"\x05total\x18\x04 \x01(\x04R\x05totalBFZDgithub.com/busyhour/busyhour/api/gen/busyhour/presence/v1;presencev1b\x06proto3"
 
 var (
 	file_busyhour_presence_v1_desktop_proto_rawDescOnce sync.Once

@@ -332,8 +332,10 @@ describe("a command", () => {
     desk.act("c-1", "ACTION_ACCEPT");
     expect(socket().last("act")).toBeUndefined();
     expect(desk.get()).toMatchObject({ live: false, held: { verified: false } });
+    socket().tell({ verification: { phase: "reading", read: "30", total: "120" } });
+    expect(desk.get().held.recovery).toEqual({ phase: "reading", read: 30, total: 120 });
     socket().tell({ verification: { verified: true } });
-    expect(desk.get().live).toBe(true);
+    expect(desk.get()).toMatchObject({ live: true, held: { recovery: { phase: "" } } });
   });
 });
 

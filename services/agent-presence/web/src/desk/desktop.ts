@@ -235,7 +235,7 @@ export class Desktop {
     } else if (f.presenceChanged) {
       this.#took(takePresence(held, f.presenceChanged));
     } else if (f.verification) {
-      this.#hold(takeVerification(held, f.verification.verified));
+      this.#hold(takeVerification(held, f.verification));
     } else if (f.done) {
       this.#done(f.done.requestId);
     } else if (f.refused) {

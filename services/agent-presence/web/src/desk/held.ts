@@ -3,7 +3,7 @@
 // Presence and workload each have a revision of their own, from the epochs of two services. Newer wins; a lower epoch
 // than one seen before is refused, also after a reload of the page (session.ts keeps the epochs).
 
-import type { Card, Presence, PresenceChanged, Revision, ServerHeartbeat, Snapshot, WorkloadChanged } from "../wire/wire";
+import type { Card, Presence, PresenceChanged, Revision, ServerHeartbeat, Snapshot, Verification, WorkloadChanged } from "../wire/wire";
 import { Presence as PresenceType } from "../wire/wire";
 import { isZero, newer, same, zero } from "./revision";
 
@@ -11,6 +11,15 @@ export interface Epochs {
   readonly presence: number;
   readonly workload: number;
 }
+
+export interface Recovery {
+  readonly phase: string;
+  // Records of the log, read and in all.
+  readonly read: number;
+  readonly total: number;
+}
+
+export const noRecovery: Recovery = { phase: "", read: 0, total: 0 };
 
 export interface Held {
   // A snapshot has been taken; until then there is nothing to show.
@@ -25,6 +34,8 @@ export interface Held {
   readonly idleSince: number;
   // False while Redis is being rebuilt.
   readonly verified: boolean;
+  // How far that is; nothing is known of it while verified.
+  readonly recovery: Recovery;
   // The highest epochs seen.
   readonly epochs: Epochs;
 }
@@ -50,6 +61,7 @@ export function nothing(epochs: Epochs = noEpochs): Held {
     workloadRevision: zero,
     idleSince: 0,
     verified: false,
+    recovery: noRecovery,
     epochs,
   };
 }
@@ -73,6 +85,7 @@ export function takeSnapshot(held: Held, s: Snapshot): Outcome {
       workloadRevision: workloadIsOld ? held.workloadRevision : s.workloadRevision,
       idleSince: workloadIsOld ? held.idleSince : s.workload.idleSince,
       verified: s.verified,
+      recovery: noRecovery,
       epochs: raise(held.epochs, s.presenceRevision, s.workloadRevision),
     },
   };
@@ -116,8 +129,8 @@ export function takeHeartbeat(held: Held, h: ServerHeartbeat): Outcome {
   return { held: now, verdict: matches ? "applied" : "gap" };
 }
 
-export function takeVerification(held: Held, verified: boolean): Held {
-  return { ...held, verified };
+export function takeVerification(held: Held, v: Verification): Held {
+  return { ...held, verified: v.verified, recovery: v.verified ? noRecovery : { phase: v.phase, read: v.read, total: v.total } };
 }
 
 function judge(revision: Revision, previous: Revision, has: Revision, epoch: number): Verdict {

@@ -1,6 +1,7 @@
 import type { ComponentChildren } from "preact";
 import { useEffect, useState } from "preact/hooks";
 import type { View } from "../desk/desktop";
+import type { Recovery } from "../desk/held";
 import { sentence } from "../desk/words";
 import { Button } from "./button";
 import { useDesk, useParts } from "./hooks";
@@ -16,7 +17,7 @@ export function Banner() {
       return held.verified || !held.known ? (
         <Bar mood="wait" title="Connecting" text="Fetching your work." />
       ) : (
-        <Bar mood="watch" title="Being verified" text="What you see is kept. Commands wait until the state is verified, a moment." />
+        <Bar mood="watch" title="Being verified" text={`What you see is kept; commands wait. ${far(held.recovery)}`} />
       );
     case "connecting":
       return <Bar mood={link.attempt > 0 ? "watch" : "wait"} title={link.attempt > 0 ? "Reconnecting" : "Connecting"} text={kept(view)} />;
@@ -44,6 +45,25 @@ export function Banner() {
       );
     default:
       return null;
+  }
+}
+
+// far says in words how far a recovery is.
+function far({ phase, read, total }: Recovery): string {
+  switch (phase) {
+    case "":
+    case "open":
+      return "A moment.";
+    case "held":
+      return "It was rebuilt too often: your operators have been called.";
+    case "waiting":
+      return "Waiting for a server.";
+    case "reading":
+      return total > 0 ? `Reading the log: ${Math.floor((100 * Math.min(read, total)) / total)} %.` : "Reading the log.";
+    case "building":
+      return "Building the state.";
+    default:
+      return "Recovery has begun.";
   }
 }
 

@@ -109,7 +109,7 @@ test.each(enums.map((e) => [e.proto, e] as const))("%s has the values of its .pr
 });
 
 test("what the mapping leaves out is filled in", () => {
-  expect(wire.ServerFrame.read({ verification: {} }, "frame").verification).toEqual({ verified: false });
+  expect(wire.ServerFrame.read({ verification: {} }, "frame").verification).toEqual({ verified: false, phase: "", read: 0, total: 0 });
   expect(wire.Card.read({ contactId: "c-1" }, "card")).toMatchObject({
     state: "CONTACT_STATE_UNSPECIFIED",
     deadline: 0,

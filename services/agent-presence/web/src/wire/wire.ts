@@ -147,7 +147,7 @@ export const ServerHeartbeat = message(presence + "ServerHeartbeat", {
 export const Done = message(presence + "Done", { requestId: text });
 export const Refused = message(presence + "Refused", { requestId: text, refusal: Refusal, message: text });
 export const Going = message(presence + "Going", { reconnectAfterMs: uint32 });
-export const Verification = message(presence + "Verification", { verified: flag });
+export const Verification = message(presence + "Verification", { verified: flag, phase: text, read: uint64, total: uint64 });
 export const ServerFrame = message(presence + "ServerFrame", {
   snapshot: maybe(Snapshot),
   workloadChanged: maybe(WorkloadChanged),
@@ -194,6 +194,7 @@ export type WorkloadChanged = Of<typeof WorkloadChanged>;
 export type PresenceChanged = Of<typeof PresenceChanged>;
 export type ServerHeartbeat = Of<typeof ServerHeartbeat>;
 export type Refused = Of<typeof Refused>;
+export type Verification = Of<typeof Verification>;
 export type ServerFrame = Of<typeof ServerFrame>;
 export type QueueFigures = Of<typeof QueueFigures>;
 export type Figures = Of<typeof GetQueueFiguresResponse>;
