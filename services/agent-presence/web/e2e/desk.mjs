@@ -58,6 +58,22 @@ export class Desk {
     await this.page.locator(".banner").waitFor({ state: "detached" });
   }
 
+  // Opens the supervisor's list of calls.
+  async oldestCalls() {
+    await this.page.locator(".calls").getByRole("button", { name: "Show" }).click();
+  }
+
+  call(contact) {
+    return this.page.locator(`.call[data-call="${contact}"]`);
+  }
+
+  // Closes a call from the list.
+  async closeCall(contact, reason) {
+    await this.call(contact).getByRole("button", { name: "Close the call of" }).click();
+    await this.page.getByRole("textbox", { name: "Reason" }).fill(reason);
+    await this.page.getByRole("button", { name: "Close this call" }).click();
+  }
+
   // The figures of each queue as the panel shows them, once they are live.
   async figures() {
     await this.page.locator(".figures-head .tag.is-good").waitFor();

@@ -227,6 +227,41 @@ test("queue figures are live", async () => {
   for (const q of figures) assert.match(q.waiting, /^\d+$/);
 });
 
+test("a supervisor closes a call that is stuck with somebody else", async () => {
+  await desk.logIn(mock.url, "demo", "ann");
+  await desk.oldestCalls();
+  await desk.call("c-stuck").waitFor();
+  assert.match(await desk.call("c-stuck").textContent(), /Connected.*Support · with cleo · 26:00/);
+  const close = desk.call("c-stuck").getByRole("button", { name: "Close the call of" });
+  await close.click();
+  await page.getByRole("button", { name: "Close this call" }).click({ force: true }); // not without a reason
+  await shoot(page, "close-call");
+  await page.keyboard.press("Escape");
+  await page.getByRole("textbox", { name: "Reason" }).waitFor({ state: "detached" });
+  assert.ok(await close.evaluate((b) => b === document.activeElement), "the focus is where it was");
+  assert.equal(mock.world.closed.length, 0);
+  await desk.closeCall("c-stuck", "a day is too long");
+  await page.locator(".calls-said", { hasText: "Closed." }).waitFor();
+  await desk.call("c-stuck").waitFor({ state: "detached" });
+  assert.deepEqual(mock.world.closed, [{ tenant: "demo", contactId: "c-stuck", agentId: "cleo", reason: "ann: a day is too long" }]);
+});
+
+test("a card that no contact stands behind is closed from its own screen, when the state is verified again", async () => {
+  const contact = await connected();
+  mock.haunt();
+  await desk.oldestCalls();
+  await desk.call(contact).getByText("only on your screen").waitFor();
+  mock.unverify();
+  await desk.closeCall(contact, "nobody there");
+  await page.locator(".calls-said", { hasText: "not verified: try again in 1 s" }).waitFor();
+  await shoot(page, "ghost");
+  mock.verify();
+  await desk.closeCall(contact, "nobody there");
+  await desk.gone(contact);
+  await page.locator(".calls-said", { hasText: "taken from the screen" }).waitFor();
+  await shoot(page, "ghost-gone");
+});
+
 test("a log-out with work in hand is asked about, and forgets the log-in", async () => {
   await connected();
   await page.getByRole("button", { name: "Log out" }).first().click();

@@ -7,6 +7,7 @@ import { extname, join, normalize } from "node:path";
 import { fileURLToPath } from "node:url";
 import { WebSocketServer } from "ws";
 import { Agent, no } from "./agent.mjs";
+import * as calls from "./calls.mjs";
 import { figures } from "./figures.mjs";
 
 // Milliseconds. A pace without nextCall calls once per status change; without firstCall, never by itself.
@@ -19,7 +20,7 @@ const types = { ".html": "text/html", ".js": "text/javascript", ".css": "text/cs
 const policy = "default-src 'self'; connect-src 'self'; base-uri 'none'; frame-ancestors 'none'; form-action 'self'";
 
 export async function start({ port = 0, pace = livelyPace } = {}) {
-  const world = { pace, agents: new Map(), verified: true, screens: 0, received: [] };
+  const world = { pace, agents: new Map(), verified: true, screens: 0, received: [], calls: [calls.stuckCall()], ghosts: new Set(), closed: [] };
   const faults = makeFaults(world);
   const server = createServer((req, res) => serve(world, faults, req, res));
   const sockets = new WebSocketServer({ server, path: "/ws/desktop" });
@@ -57,6 +58,8 @@ function makeFaults(world) {
     going: (ms = 3_000) => screens().forEach((s) => (s.tell({ going: { reconnectAfterMs: ms } }), s.ws.close(1012, "going"))),
     replace: () => screens().forEach((s) => s.ws.close(4503, "this screen logged in elsewhere")),
     refuse: () => agents().forEach((a) => (a.refuseNext = no("OFFER_NOT_YOURS", "The offer went to somebody else", "Wait for the next one"))),
+    // Contacts are gone, and their cards stay.
+    haunt: () => agents().forEach((a) => a.cards.forEach((c) => world.ghosts.add(c.contactId))),
     newEpoch: () => agents().forEach((a) => (a.epoch++, (a.presenceN = a.workloadN = 1))),
   };
 }
@@ -139,10 +142,28 @@ function serve(world, faults, req, res) {
     faults[second]();
     return res.writeHead(204).end();
   }
-  if (req.method === "POST" && url.pathname === "/busyhour.routing.v1.RoutingService/GetQueueFigures") {
-    return res.writeHead(200, { "content-type": "application/json" }).end(JSON.stringify(lean(figures(world.verified))));
-  }
+  const method = url.pathname.replace("/busyhour.routing.v1.RoutingService/", "");
+  if (req.method === "POST" && routing[method]) return answer(routing[method], world, req, res);
   page(url.pathname, res);
+}
+
+const routing = {
+  GetQueueFigures: (world) => figures(world.verified),
+  ListContacts: (world) => calls.list(world),
+  CloseContact(world, request) {
+    world.closed.push(request);
+    return calls.close(world, request);
+  },
+};
+
+async function answer(method, world, req, res) {
+  let body = "";
+  for await (const part of req) body += part;
+  if (!world.verified && method === routing.CloseContact) {
+    const message = "the state of tenant demo is not verified: try again in 1 s";
+    return res.writeHead(503, { "content-type": "application/json" }).end(JSON.stringify({ code: "unavailable", message }));
+  }
+  res.writeHead(200, { "content-type": "application/json" }).end(JSON.stringify(lean(method(world, JSON.parse(body)))));
 }
 
 function page(path, res) {

@@ -1,4 +1,5 @@
 import { render } from "preact";
+import { CallsList } from "./calls/list";
 import { ServerClock } from "./desk/clock";
 import { Desktop } from "./desk/desktop";
 import { FiguresFeed } from "./figures/feed";
@@ -14,16 +15,20 @@ const desk = new Desktop({
   clock: new ServerClock(),
 });
 const feed = new FiguresFeed();
+const calls = new CallsList();
 const preferences = new Preferences(localStorage);
 const ringer = new Ringer();
 
 desk.subscribe(() => {
   const { session, held } = desk.get();
-  feed.follow(session && held.known ? session.tenant : "");
+  const tenant = session && held.known ? session.tenant : "";
+  feed.follow(tenant);
+  calls.follow(tenant);
 });
 const look = () => {
   const looked = document.visibilityState === "visible";
   feed.looked(looked);
+  calls.looked(looked);
   if (looked) desk.hurry();
 };
 document.addEventListener("visibilitychange", look);
@@ -35,7 +40,7 @@ addEventListener("pointerdown", unlock);
 addEventListener("keydown", unlock);
 
 render(
-  <PartsContext.Provider value={{ desk, feed, preferences, ringer }}>
+  <PartsContext.Provider value={{ desk, feed, calls, preferences, ringer }}>
     <App />
   </PartsContext.Provider>,
   document.getElementById("app")!,

@@ -2,6 +2,7 @@ import { useEffect } from "preact/hooks";
 import { who } from "../desk/words";
 import { Announcer } from "./announcer";
 import { Banner } from "./banner";
+import { CallsPanel } from "./calls";
 import { Cards } from "./cards";
 import { FiguresPanel } from "./figures";
 import { Header } from "./header";
@@ -23,7 +24,10 @@ export function App() {
           <StatusBar />
           <Cards />
         </div>
-        <FiguresPanel />
+        <div class="desk-watch">
+          <FiguresPanel />
+          <CallsPanel />
+        </div>
       </main>
       <Announcer />
     </>

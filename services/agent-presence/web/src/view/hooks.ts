@@ -1,5 +1,6 @@
 import { createContext } from "preact";
 import { useContext, useEffect, useState } from "preact/hooks";
+import type { CallsList, CallsView } from "../calls/list";
 import type { Desktop, View } from "../desk/desktop";
 import type { FiguresFeed, FiguresView } from "../figures/feed";
 import type { Preferences } from "./preferences";
@@ -8,6 +9,7 @@ import type { Ringer } from "./ringer";
 export interface Parts {
   readonly desk: Desktop;
   readonly feed: FiguresFeed;
+  readonly calls: CallsList;
   readonly preferences: Preferences;
   readonly ringer: Ringer;
 }
@@ -36,6 +38,7 @@ export function useSubject<T>(subject: Subject<T>): T {
 }
 
 export const useDesk = (): View => useSubject(useParts().desk);
+export const useCalls = (): CallsView => useSubject(useParts().calls);
 export const useFigures = (): FiguresView => useSubject(useParts().feed);
 
 // The server's time, again every `ms`. Only the component that uses it is drawn again.

@@ -6,6 +6,12 @@ import { flag, list, maybe, message, oneOf, text, textMap, timestamp, uint32, ui
 // Fields that the page has no use for. A new field of a .proto must be described below or named here.
 export const unread: Record<string, readonly string[]> = {
   "busyhour.presence.v1.Presence": ["requestIds"],
+  "busyhour.routing.v1.Contact": [
+    ...["tenant", "switchId", "callId", "channel", "since", "deadline", "to", "priority", "requiredSkills", "queuedAt"],
+    ...["connectedAt", "endedAt", "passes", "wanted", "legs", "signalIds", "endedBy", "attributes", "offers", "decision", "heardAt"],
+  ],
+  "busyhour.routing.v1.Reservation": ["workload", "offeredAt", "acceptedAt"],
+  "busyhour.routing.v1.Terms": ["offerTimeoutMs", "wrapUpLimitMs", "maxWaitMs", "serviceLevelTargetMs", "retryAfterMs"],
 };
 
 const common = "busyhour.common.v1.";
@@ -179,6 +185,47 @@ export const GetQueueFiguresResponse = message(routing + "GetQueueFiguresRespons
   epoch: uint32,
 });
 
+// What a supervisor sees of live calls, and how one is closed.
+export const Reservation = message(routing + "Reservation", { agentId: text });
+export const Terms = message(routing + "Terms", { queueName: text });
+export const Contact = message(routing + "Contact", {
+  id: text,
+  queueId: text,
+  state: ContactState,
+  from: text,
+  createdAt: timestamp,
+  reservation: maybe(Reservation),
+  terms: maybe(Terms),
+});
+export const ListContactsRequest = message(routing + "ListContactsRequest", {
+  tenant: text,
+  queueId: text,
+  pageSize: uint32,
+  pageToken: text,
+});
+export const ListContactsResponse = message(routing + "ListContactsResponse", {
+  contacts: list(Contact),
+  nextPageToken: text,
+});
+export const CloseOutcome = oneOf(
+  routing + "CloseContactResponse.Outcome",
+  "OUTCOME_UNSPECIFIED",
+  "OUTCOME_CLOSED",
+  "OUTCOME_ENDED_BEFORE",
+  "OUTCOME_CARD_DROPPED",
+);
+export const CloseContactRequest = message(routing + "CloseContactRequest", {
+  tenant: text,
+  contactId: text,
+  reason: text,
+  agentId: text,
+});
+export const CloseContactResponse = message(routing + "CloseContactResponse", {
+  contact: maybe(Contact),
+  revision: Revision,
+  outcome: CloseOutcome,
+});
+
 export type Revision = Of<typeof Revision>;
 export type Refusal = Of<typeof Refusal>;
 export type Status = Of<typeof Status>;
@@ -197,6 +244,9 @@ export type Refused = Of<typeof Refused>;
 export type Verification = Of<typeof Verification>;
 export type ServerFrame = Of<typeof ServerFrame>;
 export type QueueFigures = Of<typeof QueueFigures>;
+export type Contact = Of<typeof Contact>;
+export type ListContactsResponse = Of<typeof ListContactsResponse>;
+export type CloseOutcome = Of<typeof CloseOutcome>;
 export type Figures = Of<typeof GetQueueFiguresResponse>;
 
 // One arm of a ClientFrame.
