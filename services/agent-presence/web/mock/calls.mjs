@@ -1,10 +1,8 @@
 // The live calls, as call-routing lists and closes them: a stuck one of an agent who is not here, and those on the agents'
 // cards. A ghost is a card that no contact stands behind.
 
-const began = new Date(Date.now() - 26 * 3_600_000).toISOString();
-
 export function stuckCall() {
-  const at = { createdAt: began, reservation: { agentId: "cleo" }, terms: { queueName: "Support" } };
+  const at = { createdAt: new Date(Date.now() - 26 * 3_600_000).toISOString(), reservation: { agentId: "cleo" }, terms: { queueName: "Support" } };
   return { id: "c-stuck", state: "CONTACT_STATE_CONNECTED", from: "+49 30 901820", queueId: "support", ...at };
 }
 
