@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -32,17 +33,31 @@ type Backends struct {
 	// RecoveryLimit and OutboxLimit are as configured.
 	RecoveryLimit int
 	OutboxLimit   int64
+
+	waiting atomic.Pointer[string] // for what, while it starts
 }
 
 const (
-	redisPatience = time.Minute // how long a starting process waits for Redis
-	redisPause    = 500 * time.Millisecond
-	flushTime     = 5 * time.Second // for the last traces
+	askPause  = 500 * time.Millisecond // between two questions whether a server is there
+	flushTime = 5 * time.Second        // for the last traces
 )
 
-// Connect makes the connections of a service. Redis must answer within a minute; Kafka and NATS may be away, their
-// clients keep trying. The function it returns closes everything.
+// Connect makes the connections of a service. It waits for Redis and Kafka until ctx ends; NATS may be away, its client
+// keeps trying. The function it returns closes everything.
 func Connect(ctx context.Context, service string, c Common) (*Backends, func(), error) {
+	b, closers, err := open(service, c)
+	if err != nil {
+		return nil, nil, err
+	}
+	if err := b.connect(ctx, service, c, closers); err != nil {
+		closers.close()
+		return nil, nil, err
+	}
+	return b, closers.close, nil
+}
+
+// open makes what needs no server.
+func open(service string, c Common) (*Backends, *closers, error) {
 	pod, err := c.pod()
 	if err != nil {
 		return nil, nil, err
@@ -58,11 +73,7 @@ func Connect(ctx context.Context, service string, c Common) (*Backends, func(), 
 	}
 	closers := &closers{log: log}
 	closers.add("log", func() error { _ = log.Sync(); return nil }) // a terminal cannot sync, and says so
-	if err := b.connect(ctx, service, c, closers); err != nil {
-		closers.close()
-		return nil, nil, err
-	}
-	return b, closers.close, nil
+	return b, closers, nil
 }
 
 func (b *Backends) connect(ctx context.Context, service string, c Common, closers *closers) error {
@@ -89,6 +100,9 @@ func (b *Backends) connect(ctx context.Context, service string, c Common, closer
 	}
 
 	b.Kafka = eventlog.Config{Brokers: c.Kafka.Brokers, ClientID: service + "-" + b.Pod, Version: c.Kafka.Version, Logger: b.Log, Registry: b.Registry}
+	if err := b.awaitKafka(ctx); err != nil {
+		return err
+	}
 
 	b.NATS, err = fanout.Dial(fanout.Config{URL: c.NATS.URL, Name: service + "-" + b.Pod, Logger: b.Log, Registry: b.Registry})
 	if err != nil {
@@ -100,22 +114,43 @@ func (b *Backends) connect(ctx context.Context, service string, c Common, closer
 
 // awaitRedis waits until Redis answers, and refuses one that may forget.
 func (b *Backends) awaitRedis(ctx context.Context, addresses []string) error {
-	ctx, cancel := context.WithTimeout(ctx, redisPatience)
-	defer cancel()
+	what := fmt.Sprintf("redis at %v", addresses)
+	if err := b.await(ctx, what, func(ctx context.Context) error { return b.Redis.Ping(ctx).Err() }); err != nil {
+		return err
+	}
+	return checkPolicy(ctx, b.Redis)
+}
+
+// awaitKafka waits until a broker answers: without the newest epoch nothing is verified.
+func (b *Backends) awaitKafka(ctx context.Context) error {
+	return b.await(ctx, fmt.Sprintf("kafka at %v", b.Kafka.Brokers), func(context.Context) error { return eventlog.Reachable(b.Kafka) })
+}
+
+// await asks until the server answers. Meanwhile /readyz says what for.
+func (b *Backends) await(ctx context.Context, what string, ask func(context.Context) error) error {
 	for told := false; ; told = true {
-		err := b.Redis.Ping(ctx).Err()
+		err := ask(ctx)
 		if err == nil {
-			return checkPolicy(ctx, b.Redis)
+			return nil
 		}
+		waits := fmt.Sprintf("%s does not answer: %v", what, err)
+		b.waiting.Store(&waits)
 		if !told {
-			b.Log.Warn("redis does not answer, waiting", zap.Strings("addresses", addresses), zap.Error(err))
+			b.Log.Warn("waiting for a server before anything starts", zap.String("why", waits))
 		}
 		select {
 		case <-ctx.Done():
-			return fmt.Errorf("redis at %v does not answer: %w", addresses, err)
-		case <-time.After(redisPause):
+			return fmt.Errorf("%s does not answer: %w", what, err)
+		case <-time.After(askPause):
 		}
 	}
+}
+
+func (b *Backends) waitsFor() string {
+	if waits := b.waiting.Load(); waits != nil {
+		return *waits
+	}
+	return "connecting to its servers"
 }
 
 // closers closes in reverse what was opened in order.

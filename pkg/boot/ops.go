@@ -19,13 +19,19 @@ import (
 
 // OpsParts serve those who run the process. They start first and stop last, so that it can be watched to its end. Their
 // addresses are taken at once.
-func OpsParts(c Common, b *Backends, svc Server) ([]Part, error) {
+func OpsParts(c Common, b *Backends, svc watched) ([]Part, error) {
 	ops, err := listener("ops", c.Ops, edge.OpsHandler(b.Registry, svc.Ready, svc.Operations()), b.Log)
 	if err != nil || c.Pprof == "" {
-		return []Part{ops, b.policyPart()}, err
+		return []Part{ops}, err
 	}
 	pprof, err := listener("pprof", c.Pprof, edge.PprofHandler(), b.Log)
-	return []Part{ops, pprof, b.policyPart()}, err
+	return []Part{ops, pprof}, err
+}
+
+// watched is what those who run a process see of it.
+type watched interface {
+	Ready() error
+	Operations() http.Handler
 }
 
 func listener(name, address string, h http.Handler, log *zap.Logger) (Part, error) {

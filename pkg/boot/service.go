@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"os"
+	"sync"
 
 	"github.com/busyhour/busyhour/pkg/config"
 	"github.com/busyhour/busyhour/pkg/edge"
@@ -59,24 +60,73 @@ type commonOf[C any] interface {
 	common() *Common
 }
 
+// serve answers those who run the process from its first moment: while it waits for a server that is away, /readyz says
+// for which.
 func serve(ctx context.Context, name string, c Common, build func(*Backends) (Server, error)) error {
-	b, closeAll, err := Connect(ctx, name, c)
+	b, closers, err := open(name, c)
 	if err != nil {
 		return err
 	}
-	defer closeAll()
-	svc, err := build(b)
-	if err != nil {
-		return fmt.Errorf("start: %w", err)
-	}
-	front := edge.NewServer(edge.ServerConfig{Listen: c.Listen, Grace: c.Grace, Ready: svc.Ready}, b.Log, b.Registry)
-	svc.Mount(front)
-	if err := front.Open(); err != nil { // before anything runs; callers queue until the edge starts
-		return err
-	}
-	parts, err := OpsParts(c, b, svc)
+	defer closers.close()
+	start := &starting{b: b}
+	ops, err := OpsParts(c, b, start)
 	if err != nil {
 		return err
 	}
-	return RunParts(ctx, b.Log, append(parts, Part{Name: name, Run: svc.Run}, Part{Name: "edge", Run: front.Run})...)
+	run := func(ctx context.Context) error {
+		if err := b.connect(ctx, name, c, closers); err != nil {
+			return err
+		}
+		svc, err := build(b)
+		if err != nil {
+			return fmt.Errorf("start: %w", err)
+		}
+		front := edge.NewServer(edge.ServerConfig{Listen: c.Listen, Grace: c.Grace, Ready: svc.Ready}, b.Log, b.Registry)
+		svc.Mount(front)
+		if err := front.Open(); err != nil { // before anything runs; callers queue until the edge starts
+			return err
+		}
+		start.done(svc)
+		return RunParts(ctx, b.Log, b.policyPart(), Part{Name: name, Run: svc.Run}, Part{Name: "edge", Run: front.Run})
+	}
+	return RunParts(ctx, b.Log, append(ops, Part{Name: name, Run: run})...)
+}
+
+// starting stands for a service that is not built yet.
+type starting struct {
+	b *Backends
+
+	mu  sync.Mutex
+	svc Server
+}
+
+func (s *starting) done(svc Server) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.svc = svc
+}
+
+func (s *starting) built() Server {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.svc
+}
+
+// Ready says what it waits for, then what the service says.
+func (s *starting) Ready() error {
+	if svc := s.built(); svc != nil {
+		return svc.Ready()
+	}
+	return errors.New(s.b.waitsFor())
+}
+
+// Operations has none before the service has.
+func (s *starting) Operations() http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if svc := s.built(); svc != nil {
+			svc.Operations().ServeHTTP(w, r)
+			return
+		}
+		http.Error(w, s.b.waitsFor(), http.StatusServiceUnavailable)
+	})
 }

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/busyhour/busyhour/pkg/config"
 	"github.com/busyhour/busyhour/pkg/edge"
@@ -54,8 +55,19 @@ func (s *toy) Ready() error {
 
 func (s *toy) Operations() http.Handler { return http.NotFoundHandler() }
 
-// servers starts a Redis and a NATS and gives the flags that lead there.
+// servers starts a Kafka, a Redis and a NATS and gives the flags that lead there.
 func servers(t *testing.T) []string {
+	t.Helper()
+	k, err := embedded.StartKafka("", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(k.Close)
+	return append(serversBut(t), "--kafka.brokers", k.Addr)
+}
+
+// serversBut is servers without Kafka.
+func serversBut(t *testing.T) []string {
 	t.Helper()
 	r, err := embedded.StartRedis()
 	if err != nil {
@@ -117,6 +129,48 @@ func TestAServiceFromFlagsToTheLastFarewell(t *testing.T) {
 	}
 }
 
+// Kafka is away when the process starts: it stays, says so, and starts when Kafka is there.
+func TestAProcessWaitsForKafkaAndSaysSo(t *testing.T) {
+	kafka, err := embedded.StartKafka(t.TempDir(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(kafka.Close)
+	kafka.Stop()
+	ops := free(t)
+	args := append(serversBut(t), "--ops.listen", ops, "--kafka.brokers", kafka.Addr, "--log.level=error")
+	svc := &toy{running: make(chan struct{})}
+	run := Service("toy", func(_ context.Context, cfg toyConfig, b *Backends) (*toy, error) {
+		svc.cfg, svc.b = cfg, b
+		return svc, nil
+	})
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- run(ctx, args) }()
+	why := func() string {
+		err := run(t.Context(), append([]string{"health"}, args...))
+		return fmt.Sprint(err)
+	}
+	for !strings.Contains(why(), "kafka at") {
+		select {
+		case err := <-ended:
+			t.Fatalf("it ended: %v", err)
+		case <-time.After(time.Millisecond): // between two questions
+		}
+	}
+	if err := kafka.Start(); err != nil {
+		t.Fatal(err)
+	}
+	<-svc.running
+	if got := why(); got != "<nil>" {
+		t.Error(got)
+	}
+	cancel()
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+}
+
 func get(t *testing.T, url string) string {
 	t.Helper()
 	res, err := http.Get(url)
@@ -135,7 +189,7 @@ func TestAServiceThatCannotBeBuiltClosesWhatWasOpened(t *testing.T) {
 		kept = b
 		return nil, errors.New("no such downstream")
 	})
-	if err := run(t.Context(), args); err == nil || err.Error() != "start: no such downstream" {
+	if err := run(t.Context(), args); err == nil || err.Error() != "toy: start: no such downstream" {
 		t.Errorf("got %v", err)
 	}
 	if err := kept.Redis.Ping(t.Context()).Err(); err == nil {

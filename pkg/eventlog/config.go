@@ -56,6 +56,21 @@ func (c Config) client() (*sarama.Config, error) {
 	return s, nil
 }
 
+// Reachable reports whether a broker answers; nil means that clients can be made.
+func Reachable(c Config) error {
+	s, err := c.client()
+	if err != nil {
+		return err
+	}
+	s.Metadata.Full = true // else making a client asks nobody
+	s.Metadata.Retry.Max = 0
+	client, err := sarama.NewClient(c.Brokers, s)
+	if err != nil {
+		return err
+	}
+	return client.Close()
+}
+
 func (c Config) forProducer() (*sarama.Config, error) {
 	s, err := c.client()
 	if err != nil {

@@ -34,6 +34,23 @@ func (s *shop) waitPhase(phase Phase) TenantStatus {
 	}
 }
 
+// waitWhy waits until the tenant says that it is closed for this reason.
+func (s *shop) waitWhy(reason string) {
+	s.Helper()
+	limit := time.After(30 * time.Second)
+	for {
+		status := s.recovery.Status()[0]
+		if strings.Contains(status.Why, reason) {
+			return
+		}
+		select {
+		case <-time.After(time.Millisecond): // nobody tells of reasons but Status
+		case <-limit:
+			s.Fatalf("not %q: %+v", reason, status)
+		}
+	}
+}
+
 func TestAfterThreeRecoveriesAPersonHasToLook(t *testing.T) {
 	cfg, cache := servers(t)
 	limited := func(c *Config) { c.Limit = 3 }
@@ -115,9 +132,7 @@ func TestAServerThatIsNotThePrimaryIsNotRecovered(t *testing.T) {
 		}
 	})
 	defer s.stop()
-	for status := s.recovery.Status()[0]; !strings.Contains(status.Why, "another server is"); status = s.recovery.Status()[0] {
-		time.Sleep(time.Millisecond) // nobody tells of reasons but Status; the test's own time-out bounds it
-	}
+	s.waitWhy("another server is")
 	if newest := s.epochs.Newest(tenant); newest != 0 {
 		t.Errorf("epoch %d was taken", newest)
 	}

@@ -82,8 +82,16 @@ func startShop(t *testing.T, cfg eventlog.Config, cache *embedded.Redis, change 
 // startShopOn takes its epochs from another topic.
 func startShopOn(t *testing.T, cfg eventlog.Config, cache *embedded.Redis, epochs string, change ...func(*Config)) *shop {
 	t.Helper()
-	s := &shop{T: t, kafka: cfg, redis: cache}
 	rdb := redis.NewClient(&redis.Options{Addr: cache.Addr})
+	t.Cleanup(func() { rdb.Close() })
+	s := startShopAt(t, cfg, rdb, epochs, change...)
+	s.redis = cache
+	return s
+}
+
+func startShopAt(t *testing.T, cfg eventlog.Config, rdb redis.UniversalClient, epochs string, change ...func(*Config)) *shop {
+	t.Helper()
+	s := &shop{T: t, kafka: cfg}
 	var err error
 	if s.producer, err = eventlog.NewProducer(cfg); err != nil {
 		t.Fatal(err)
@@ -134,7 +142,6 @@ func startShopOn(t *testing.T, cfg eventlog.Config, cache *embedded.Redis, epoch
 			<-ended
 		}
 		s.producer.Close()
-		rdb.Close()
 	}
 	return s
 }

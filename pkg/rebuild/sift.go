@@ -97,6 +97,9 @@ func (s *shelf) sift(batch []eventlog.Message, held map[recordID]bool) (*kept, e
 			}
 			continue
 		}
+		if m.Header(eventlog.HeaderSubject) == "" {
+			continue // about no record: a gap in the history
+		}
 		id, revision, err := identify(m)
 		if err != nil {
 			s.c.metrics.unreadable.Inc()

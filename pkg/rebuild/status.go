@@ -1,6 +1,8 @@
 package rebuild
 
 import (
+	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"sync"
@@ -141,4 +143,15 @@ func (r *Recovery) StatusOf(tenant string) TenantStatus {
 		s.Why = r.store.Why(tenant)
 	}
 	return s
+}
+
+// Ready is nil while every tenant is open, or says which is not, and why.
+func (r *Recovery) Ready() error {
+	var closed []error
+	for _, s := range r.Status() {
+		if !s.Open {
+			closed = append(closed, fmt.Errorf("the state of tenant %s is not verified (%s: %s)", s.Tenant, s.Phase, s.Why))
+		}
+	}
+	return errors.Join(closed...)
 }

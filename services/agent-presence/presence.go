@@ -204,10 +204,8 @@ func (s *Service) Run(ctx context.Context) error {
 
 // Ready is nil once every tenant is verified and the group has joined.
 func (s *Service) Ready() error {
-	for _, tenant := range s.store.Tenants() {
-		if _, open := s.store.Verified(tenant); !open {
-			return fmt.Errorf("the state of tenant %s is not verified yet", tenant)
-		}
+	if err := s.recovery.Ready(); err != nil {
+		return err
 	}
 	if !s.group.Joined() {
 		return fmt.Errorf("consumer group %s is not joined yet", command.Group)

@@ -131,12 +131,7 @@ func (s *Service) Run(ctx context.Context) error {
 
 // Ready is nil when every tenant is verified and the consumer group has joined.
 func (s *Service) Ready() error {
-	var problems []error
-	for _, tenant := range s.store.Tenants() {
-		if _, open := s.store.Verified(tenant); !open {
-			problems = append(problems, fmt.Errorf("the state of tenant %s is not verified yet", tenant))
-		}
-	}
+	problems := []error{s.recovery.Ready()}
 	if !s.group.Joined() {
 		problems = append(problems, fmt.Errorf("not in the consumer group %s yet", ingest.Group))
 	}

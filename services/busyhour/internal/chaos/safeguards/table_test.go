@@ -56,7 +56,7 @@ var safeguards = []safeguard{
 		"pkg/commit/gate.go", `if seq+overtaking < g.seq {`, `if false {`,
 		inCommit, onMiniredis + "a sequence that goes back closes the gate"},
 	{"a mark that the log has outlived is not adopted", []string{"off-atstart"},
-		recoveryGo, `mark.Epoch >= r.epochs.Newest(tenant)`, `mark.Epoch >= min(mark.Epoch, r.epochs.Newest(tenant))`,
+		recoveryGo, `mark.Epoch < r.epochs.Newest(tenant)`, `mark.Epoch < min(mark.Epoch, r.epochs.Newest(tenant))`,
 		inRebuild, "TestAMarkThatTheLogHasOutlivedIsNotAdopted"},
 
 	// Revisions, guards, operations.
