@@ -18,10 +18,11 @@ type book struct {
 	stored  map[id]*history.Stored
 	marks   map[owner]*history.Mark
 	// reigns are the markers of a tenant and service: epoch → when the first of them was read.
-	reigns map[owner]map[uint32]time.Duration
-	agents map[id]*history.Agent
-	told   map[string]bool // services whose events are in the history
-	faults []fault
+	reigns    map[owner]map[uint32]time.Duration
+	agents    map[id]*history.Agent
+	told      map[string]bool // services whose events are in the history
+	faults    []fault
+	connected map[fact]bool // by facts(); nil: not asked yet
 }
 
 // id of a record in Redis and in the log.

@@ -1,6 +1,8 @@
 package check
 
 import (
+	"strings"
+
 	"github.com/busyhour/busyhour/services/busyhour/internal/chaos/history"
 )
 
@@ -34,7 +36,11 @@ func (b *book) onScreens(r *Result) {
 // anything. Somebody of whom that is not known can hold one offer.
 func (b *book) count(r *Result, tenant, agent string, cards []history.Card, where string) (found bool) {
 	all, offers := map[string]int{}, map[string]int{}
+	facts := b.facts()
 	for _, c := range cards {
+		if facts[fact{tenant, agent, c.Contact}] {
+			continue
+		}
 		if inHand(c.State) {
 			all[c.Channel]++
 		}
@@ -54,6 +60,26 @@ func (b *book) count(r *Result, tenant, agent string, cards []history.Card, wher
 		}
 	}
 	return found
+}
+
+// fact is a hold that the switch made by connecting the two.
+type fact struct{ tenant, agent, contact string }
+
+// facts are no decisions of ours. When Redis is lost while Kafka is away, switches tell again what they connected
+// meanwhile, one call after the other at one agent; told at once, all of them stand there until their ends are told too.
+// Whether we decided anything on top of them is for the log to show.
+func (b *book) facts() map[fact]bool {
+	if b.connected == nil {
+		b.connected = map[fact]bool{}
+		for agent, list := range b.holdings() {
+			for _, h := range list {
+				if h.fact() {
+					b.connected[fact{agent.tenant, agent.name, strings.TrimPrefix(h.contact.name, "contact:")}] = true
+				}
+			}
+		}
+	}
+	return b.connected
 }
 
 // inTheLog looks at each reservation: who else held the agent then?

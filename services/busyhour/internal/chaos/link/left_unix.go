@@ -3,6 +3,7 @@
 package link
 
 import (
+	"errors"
 	"net"
 	"syscall"
 )
@@ -17,7 +18,7 @@ func left(c net.Conn) (gone bool) {
 	err = raw.Read(func(fd uintptr) bool {
 		var one [1]byte
 		n, _, err := syscall.Recvfrom(int(fd), one[:], syscall.MSG_PEEK|syscall.MSG_DONTWAIT)
-		gone = n == 0 && err == nil || err != nil && err != syscall.EAGAIN
+		gone = n == 0 && err == nil || err != nil && !errors.Is(err, syscall.EAGAIN)
 		return true
 	})
 	return gone || err != nil

@@ -114,7 +114,7 @@ func (n *Net) serve(l net.Listener, to, target string) {
 			return
 		}
 		if err != nil {
-			time.Sleep(10 * time.Millisecond) // out of files, for instance
+			<-time.After(10 * time.Millisecond) // out of files, for instance
 			continue
 		}
 		n.parts.Go(func() { n.pass(c, to, target) })

@@ -166,8 +166,8 @@ func (n *Nemesis) readOnly(ctx context.Context, f Fault) (mend, error) {
 		return nil, err
 	}
 	c := n.Stage.Client(v)
-	err = c.SlaveOf(ctx, "127.0.0.1", "1").Err()
-	return func(ctx context.Context) error { return c.SlaveOf(ctx, "no", "one").Err() }, err
+	err = c.ReplicaOf(ctx, "127.0.0.1", "1").Err()
+	return func(ctx context.Context) error { return c.ReplicaOf(ctx, "no", "one").Err() }, err
 }
 
 // Repair makes everything whole: links, processes, servers; and waits until every pod is ready.

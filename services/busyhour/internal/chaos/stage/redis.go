@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -227,20 +228,33 @@ func (s *Stage) owner(ctx context.Context, tenant string) (*Server, error) {
 		if err != nil {
 			continue
 		}
-		ranges, err := c.ClusterSlots(ctx).Result()
+		shards, err := c.ClusterShards(ctx).Result()
 		if err != nil {
 			continue
 		}
-		for _, r := range ranges {
-			if int(slot) >= r.Start && int(slot) <= r.End && len(r.Nodes) > 0 {
-				votes[r.Nodes[0].Addr]++
-				if best == "" || votes[r.Nodes[0].Addr] > votes[best] {
-					best = r.Nodes[0].Addr
-				}
+		if door := primaryOf(shards, slot); door != "" {
+			votes[door]++
+			if best == "" || votes[door] > votes[best] {
+				best = door
 			}
 		}
 	}
 	return s.at(best)
+}
+
+// primaryOf finds the primary of a slot.
+func primaryOf(shards []redis.ClusterShard, slot int64) string {
+	for _, shard := range shards {
+		if !slices.ContainsFunc(shard.Slots, func(r redis.SlotRange) bool { return slot >= r.Start && slot <= r.End }) {
+			continue
+		}
+		for _, n := range shard.Nodes {
+			if n.Role == "master" && n.Health == "online" {
+				return fmt.Sprintf("127.0.0.1:%d", n.Port)
+			}
+		}
+	}
+	return ""
 }
 
 // ReplicaOf finds a server that replicates a primary.

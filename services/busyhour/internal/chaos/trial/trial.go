@@ -266,6 +266,9 @@ func (t *trial) simulate(ctx context.Context, load simulate.LoadConfig) error {
 		return fmt.Errorf("tenant %s: %w", load.Tenant, err)
 	}
 	for _, f := range report.Audit.First {
+		if strings.Contains(f, " voice cards at once") {
+			continue // the check of capacity knows more: whether they were given to the agent, or told by a switch
+		}
 		t.find("simulator: " + load.Tenant + " " + f)
 	}
 	t.mu.Lock()
@@ -301,7 +304,11 @@ func (t *trial) supervise(ctx context.Context) {
 			if t.nemesis.Holds(p.Name) || p.PID() != 0 || ctx.Err() != nil || t.nemesis.Holds(p.Name) {
 				continue
 			}
-			t.find(fmt.Sprintf("process: %s ended by itself:\n%s", p.Name, p.Tail(5)))
+			// One that cannot start while Kafka or Redis is away ends, and is started until it can.
+			if why := p.Tail(5); !strings.Contains(why, ": start: ") && !strings.Contains(why, "does not answer") {
+				t.find(fmt.Sprintf("process: %s ended by itself:\n%s", p.Name, why))
+			}
+			t.cfg.Say("%s has ended, and is started again", p.Name)
 			_ = p.Start()
 		}
 	}
