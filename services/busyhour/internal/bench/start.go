@@ -187,19 +187,32 @@ func (s *starter) flushed(ctx context.Context) error {
 			return ctx.Err()
 		}
 	}
-	for _, p := range s.fleet.All() { // it logs after it has opened
-		if err := p.Ready(ctx); err != nil {
-			return err
-		}
-	}
 	for service, n := range before {
-		steps, err := s.steps(service)
+		steps, err := s.opened(ctx, service, n)
 		if err != nil {
 			return err
 		}
-		s.result.Phases[service] = steps[n:]
+		s.result.Phases[service] = steps
 	}
 	return nil
+}
+
+// opened waits for the last line of a recovery: it is written when the old namespace is gone.
+func (s *starter) opened(ctx context.Context, service string, before int) ([]Step, error) {
+	for {
+		steps, err := s.steps(service)
+		if err != nil {
+			return nil, err
+		}
+		if n := len(steps); n > before && steps[n-1].Phase == "open" {
+			return steps[before:], nil
+		}
+		select {
+		case <-time.After(20 * time.Millisecond):
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
 }
 
 // steps are the recovery's lines in a service's log.
