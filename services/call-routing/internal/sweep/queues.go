@@ -10,13 +10,12 @@ import (
 const (
 	maxQueues  = 2000
 	headsCount = 4
-	doubtCount = 64
 )
 
 // queues brings together what stands side by side: the first who wait and the first who are ready. Where contacts wait
 // and nobody is ready, it has the ready looked through.
 func (s *Sweep) queues(ctx context.Context, tenant string) error {
-	rows, doubtful, err := s.readQueues(ctx, tenant)
+	rows, err := s.readQueues(ctx, tenant)
 	if err != nil {
 		return err
 	}
@@ -40,11 +39,6 @@ func (s *Sweep) queues(ctx context.Context, tenant string) error {
 	if short {
 		s.Hurry(tenant)
 	}
-	for _, m := range doubtful.List {
-		if err := s.flow.Resolve(ctx, tenant, m.Name); err != nil {
-			return err
-		}
-	}
 	return nil
 }
 
@@ -66,11 +60,10 @@ type row struct {
 	heads, ready *commit.Members
 }
 
-func (s *Sweep) readQueues(ctx context.Context, tenant string) (rows []row, doubtful *commit.Members, err error) {
+func (s *Sweep) readQueues(ctx context.Context, tenant string) (rows []row, err error) {
 	_, err = s.store.Read(ctx, tenant, func(ctx context.Context, tx *commit.Tx) error {
 		rows = nil
 		queues := tx.ForeignFirst(state.Provisioning, state.Queues, maxQueues)
-		doubtful = tx.First(state.Doubtful, doubtCount)
 		if err := tx.Fetch(ctx); err != nil {
 			return err
 		}
@@ -82,5 +75,5 @@ func (s *Sweep) readQueues(ctx context.Context, tenant string) (rows []row, doub
 		}
 		return tx.Fetch(ctx)
 	})
-	return rows, doubtful, err
+	return rows, err
 }

@@ -101,7 +101,7 @@ var errUnverified = errors.New("the state is not verified")
 // standing reads the ready indexes.
 func (s *Sweep) standing(ctx context.Context, tenant string) (*standing, error) {
 	found := &standing{map[string]bool{}, map[string]map[string]bool{}}
-	rows, _, err := s.readQueues(ctx, tenant)
+	rows, err := s.readQueues(ctx, tenant)
 	if err != nil {
 		return nil, err
 	}

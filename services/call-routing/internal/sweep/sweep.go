@@ -40,13 +40,15 @@ type Sweep struct {
 
 	replaced prometheus.Counter
 
-	hurry map[string]chan struct{} // by tenant: the ready indexes are to be looked through now; never changed after New
+	// By tenant, never changed after New.
+	hurry  map[string]chan struct{} // the ready indexes are to be looked through now
+	opened map[string]chan struct{} // the gate has opened
 }
 
 // New makes a Sweep.
 func New(store *commit.Store, f *flow.Flow, log *zap.Logger, registry prometheus.Registerer) *Sweep {
 	s := &Sweep{
-		store: store, flow: f, log: log, hurry: map[string]chan struct{}{},
+		store: store, flow: f, log: log, hurry: map[string]chan struct{}{}, opened: map[string]chan struct{}{},
 		waiting: telemetry.Register(registry, prometheus.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "busyhour_routing_waiting",
 			Help: "Contacts waiting, by queue.",
@@ -65,10 +67,11 @@ func New(store *commit.Store, f *flow.Flow, log *zap.Logger, registry prometheus
 		})),
 	}
 	for _, t := range store.Tenants() {
-		s.hurry[t] = make(chan struct{}, 1)
+		s.hurry[t], s.opened[t] = make(chan struct{}, 1), make(chan struct{}, 1)
 	}
 	store.OnGate(func(tenant string, _ uint32, open bool) {
 		if open {
+			sign(s.opened[tenant])
 			s.Hurry(tenant)
 		}
 	})
@@ -76,9 +79,11 @@ func New(store *commit.Store, f *flow.Flow, log *zap.Logger, registry prometheus
 }
 
 // Hurry has the tenant's ready indexes looked through now: pushes may have been missed. It does not block.
-func (s *Sweep) Hurry(tenant string) {
+func (s *Sweep) Hurry(tenant string) { sign(s.hurry[tenant]) }
+
+func sign(to chan struct{}) {
 	select {
-	case s.hurry[tenant] <- struct{}{}:
+	case to <- struct{}{}:
 	default:
 	}
 }
@@ -98,6 +103,7 @@ func (s *Sweep) Run(ctx context.Context) error {
 		loops.Go(func() { s.every(ctx, tenant, "wishes", wishesEvery, s.wishes) })
 		loops.Go(func() { s.every(ctx, tenant, "queues", queuesEvery, s.queues) })
 		loops.Go(func() { s.every(ctx, tenant, "places", placesEvery, s.Places) })
+		loops.Go(func() { s.doubtsLoop(ctx, tenant) })
 		loops.Go(func() { s.readyLoop(ctx, tenant) })
 	}
 	loops.Wait()
