@@ -46,7 +46,6 @@ type commit struct {
 	after   caller
 	time    time.Duration
 	signal  *history.Signal
-	sent    time.Duration
 }
 
 func legal(t *rapid.T) *history.History {

@@ -17,6 +17,7 @@ const (
 	inCommit     = "./pkg/commit"
 	inRebuild    = "./pkg/rebuild"
 	inContact    = "./services/call-routing/internal/contact"
+	inMatch      = "./services/call-routing/internal/match"
 	inRouting    = "./services/call-routing"
 	inAgent      = "./services/agent-presence/internal/agent"
 	inSimulate   = "./services/busyhour/internal/simulate"
@@ -151,7 +152,10 @@ var safeguards = []safeguard{
 	{"the page refuses what is older", []string{"off-fence"},
 		"services/agent-presence/web/src/desk/held.ts", `if (!newer(revision, has)) return "stale";`, ``,
 		"src/desk/held.test.ts", "that is not newer changes nothing"},
-	{"in a new epoch an agent is assignable when a screen has answered", []string{"off-fence"},
+	{"nobody in grace is offered a contact", []string{"off-toldfirst"},
+		"services/call-routing/internal/match/match.go", "\tcase c.Presence.GetConnection() == presencev1.Connection_CONNECTION_GRACE:\n\t\treturn ConnectionGrace\n\tcase c.Presence.GetConnection() != presencev1.Connection_CONNECTION_CONNECTED:\n\t\treturn NotAvailable\n", ``,
+		inMatch, "TestEveryReasonToPassOver"},
+	{"in a new epoch an agent is assignable when a screen has answered", []string{"off-fence", "off-toldfirst"},
 		"services/agent-presence/internal/agent/epoch.go", `p.Connection, p.ConnectionSince = presencev1.Connection_CONNECTION_GRACE, timestamppb.New(now)`, `p.ConnectionSince = timestamppb.New(now)`,
 		inAgent, "TestScenarios"},
 }
