@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus/testutil"
 	"github.com/redis/go-redis/v9"
 
 	"github.com/busyhour/busyhour/pkg/refusal"
@@ -155,5 +156,39 @@ func TestReplicaIsNeverVerified(t *testing.T) {
 	}
 	if _, open := late.Verified(w.tenant); open {
 		t.Error("the gate is still open")
+	}
+}
+
+// While the log is away Redis alone has what is decided: a commit waits a moment for a replica to have it too.
+func TestWhileTheLogIsAwayAReplicaHasEveryCommit(t *testing.T) {
+	primary, replica := stacktest.StartRedis(t), stacktest.StartRedis(t)
+	rdb := redis.NewClient(&redis.Options{Addr: primary.Addr})
+	t.Cleanup(func() { rdb.Close() })
+	replica.Follow(primary)
+	w := newWorld(t, rdb, "acme")
+	w.log.hold()
+	w.put(w.store, "op0", "cup:0", "full")
+	for w.store.LogAway() <= logSlow {
+		time.Sleep(10 * time.Millisecond) // the clock is what it waits for
+	}
+	for i := range 20 {
+		w.put(w.store, fmt.Sprint("op", i+1), cupNo(i+1), "full")
+		if n := replica.Client().Exists(t.Context(), Key(w.tenant, "shop", 1, cupNo(i+1))).Val(); n != 1 {
+			t.Fatalf("the replica has not heard of commit %d", i+1)
+		}
+	}
+	if n := testutil.ToFloat64(w.store.metrics.unreplicated); n != 0 {
+		t.Errorf("%v scripts are counted as not replicated", n)
+	}
+	replica.Stop()
+	w.put(w.store, "last", "cup:last", "full") // goes on, and is counted
+	if n := testutil.ToFloat64(w.store.metrics.unreplicated); n != 1 {
+		t.Errorf("%v scripts are counted as not replicated, want 1", n)
+	}
+	replica.Continue()
+	w.log.release(nil)
+	w.emptyOutbox()
+	if away := w.store.LogAway(); away != 0 {
+		t.Errorf("the log owes nothing, and yet is away for %s", away)
 	}
 }

@@ -266,6 +266,7 @@ func (s *stage) startPodWith(name string, cfg routing.Config) *pod {
 	s.Cleanup(conn.Close)
 	b := &boot.Backends{
 		Pod: name, Tenants: []string{s.tenant}, Redis: rdb, Kafka: s.kafkaConfig(p.reg), NATS: conn, Log: log, Registry: p.reg,
+		OutboxLimit: cfg.Outbox.Limit,
 	}
 	if p.service, err = routing.New(s.Context(), cfg, b); err != nil {
 		s.Fatal(err)
