@@ -47,7 +47,7 @@ func elected(ctx context.Context, c RedisConfig, rdb redis.UniversalClient) erro
 	o := redisOptions(c, "discovery").Simple()
 	o.Addr = address
 	direct := redis.NewClient(o)
-	defer direct.Close()
+	defer func() { _ = direct.Close() }()
 	theirs, err := runID(ctx, direct)
 	if err != nil {
 		return fmt.Errorf("ask %s, which the Sentinels name, who it is: %w", address, err)
@@ -71,7 +71,7 @@ func votes(ctx context.Context, c RedisConfig) (string, error) {
 		o.Addr, o.Username, o.Password, o.DB = address, "", c.SentinelPassword, 0
 		sentinel := redis.NewSentinelClient(o)
 		host, err := sentinel.GetMasterAddrByName(ctx, c.Master).Result()
-		sentinel.Close()
+		_ = sentinel.Close() // it was only asked
 		if err != nil || len(host) != 2 {
 			problems = append(problems, fmt.Errorf("sentinel %s: %w", address, err))
 			continue

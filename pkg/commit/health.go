@@ -104,7 +104,7 @@ func (s *Store) runReplicated(ctx context.Context, tenant string, sc script, key
 		return nil, err
 	}
 	conn := node.Conn()
-	defer conn.Close()
+	defer func() { _ = conn.Close() }()
 	answer, err := sc.run(ctx, conn, keys, args)
 	if err == nil {
 		s.awaitReplica(ctx, conn)

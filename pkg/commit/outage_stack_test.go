@@ -169,7 +169,7 @@ func TestWhileTheLogIsAwayAReplicaHasEveryCommit(t *testing.T) {
 	w.log.hold()
 	w.put(w.store, "op0", "cup:0", "full")
 	for w.store.LogAway() <= logSlow {
-		time.Sleep(10 * time.Millisecond) // the clock is what it waits for
+		<-time.After(10 * time.Millisecond) // the clock is what it waits for
 	}
 	for i := range 20 {
 		w.put(w.store, fmt.Sprint("op", i+1), cupNo(i+1), "full")

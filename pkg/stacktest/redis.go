@@ -82,7 +82,7 @@ func (r *Redis) Await() {
 			log, _ := os.ReadFile(filepath.Join(r.Dir, "log"))
 			r.t.Fatalf("redis-server at %s does not answer:\n%s", r.Addr, log)
 		}
-		time.Sleep(5 * time.Millisecond) // between two questions
+		<-time.After(5 * time.Millisecond) // between two questions
 	}
 }
 
