@@ -18,10 +18,12 @@ type people struct {
 
 	mu    sync.Mutex
 	shown map[string]history.View // by agent
+	// forgotten are calls whose answer was refused: the offer that led to it is not known any more.
+	forgotten map[string]bool
 }
 
 func newPeople(tenant string, to *history.Recorder) *people {
-	return &people{tenant: tenant, to: to, shown: map[string]history.View{}}
+	return &people{tenant: tenant, to: to, shown: map[string]history.View{}, forgotten: map[string]bool{}}
 }
 
 func (p *people) watch() simulate.Watch {
@@ -30,6 +32,7 @@ func (p *people) watch() simulate.Watch {
 		Acked: func(s simulate.Sent) { p.signal(history.Acknowledged, s, "") },
 		Refused: func(s simulate.Sent, r *routingv1.SignalRefused) {
 			p.signal(history.Refused, s, r.GetRefusal().GetReason())
+			p.refused(s)
 		},
 		Shown: p.screen, Asked: p.asked,
 	}
@@ -40,6 +43,31 @@ func (p *people) signal(did string, s simulate.Sent, reason string) {
 	one := history.SignalOf(did, contact, s.Signal)
 	one.Stream, one.Position, one.Reason = s.Stream, s.Position, reason
 	p.to.Record(history.Record{Signal: &one})
+}
+
+func (p *people) refused(s simulate.Sent) {
+	if s.Signal.Kind != routingv1.SignalKind_SIGNAL_KIND_ANSWERED {
+		return
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.forgotten[simulate.ContactID(p.tenant, s.Signal.SwitchId, s.Signal.CallId)] = true
+}
+
+// forgot says whether a finding of the simulator is about a call whose answer was refused and that therefore ended otherwise
+// than its switch saw.
+func (p *people) forgot(finding string) bool {
+	if !strings.Contains(finding, "though its switch saw it end as") {
+		return false
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for contact := range p.forgotten {
+		if strings.Contains(finding, contact) {
+			return true
+		}
+	}
+	return false
 }
 
 // screen writes a view down if it is another than before.

@@ -33,6 +33,8 @@ type Report struct {
 	// Lost are acknowledged signals of which the log knows nothing; Double are agents with more than they can hold.
 	Lost   int `json:"acknowledged_lost"`
 	Double int `json:"double_offers"`
+	// Unpromised are calls that were connected while Kafka was away, and of which Redis knew nothing afterwards.
+	Unpromised int `json:"connected_while_kafka_was_away_and_forgotten"`
 	// Findings of all checks, of the simulator's audit, and of the processes. A clean run has none.
 	Findings []string `json:"findings"`
 }
@@ -123,6 +125,9 @@ func (r *Report) writeChecks(w io.Writer) {
 	fmt.Fprintf(w, "\noperations: %d signals, %d acknowledged; %d commands; %d views of screens; %d events, %d of them void; %d contacts; %d epochs\n",
 		n.Signals, n.Acknowledged, n.Commands, n.Views, n.Events, n.Void, n.Contacts, n.Epochs)
 	fmt.Fprintf(w, "acknowledged signals lost: %d; double offers: %d\n", r.Lost, r.Double)
+	if r.Unpromised > 0 {
+		fmt.Fprintf(w, "not promised: %d calls were connected while Kafka was away, and forgotten with Redis\n", r.Unpromised)
+	}
 	fmt.Fprintf(w, "oldest overdue state: %.1f s while nothing was broken, %.1f s ever\n", n.OldestOverdue, n.OldestOverdueEver)
 	for _, service := range slices.Sorted(maps.Keys(r.Closures)) {
 		c := r.Closures[service]

@@ -111,3 +111,21 @@ func TestAFaultThatCouldNotBeDoneIsNotCounted(t *testing.T) {
 		t.Errorf("%+v", r)
 	}
 }
+
+func TestOnlyLostTogetherExcusesAForgottenCall(t *testing.T) {
+	s := time.Second
+	kafka := nemesis.Struck{Fault: nemesis.Fault{Kind: "kafka-kill"}, Broken: 10 * s, Mended: 20 * s}
+	for kind, c := range map[string]struct {
+		at   time.Duration
+		both bool
+	}{"redis-kill": {15 * s, true}, "split": {30 * s, true}, "redis-flushall": {41 * s, false}, "nats-kill": {15 * s, false}} {
+		if got := bothLost([]nemesis.Struck{kafka, {Fault: nemesis.Fault{Kind: kind}, Broken: c.at, Mended: c.at + s}}); got != c.both {
+			t.Errorf("%s at %s: %t", kind, c.at, got)
+		}
+	}
+	p := newPeople("acme", nil)
+	p.forgotten["c-1"] = true
+	if !p.forgot("contact c-1 of call x ended as abandoned, though its switch saw it end as completed") || p.forgot("contact c-2 ended as abandoned, though its switch saw it end as completed") || p.forgot("contact c-1 did not end") {
+		t.Error("what is excused is not what was refused")
+	}
+}
