@@ -225,6 +225,9 @@ func (a *Auditor) differs(tenant string, s commit.Stored, epoch uint32) (look, b
 		a.metrics.skipped.WithLabelValues("moving").Inc()
 		return look{}, false
 	}
+	if !heard && !a.Compacted.Owns(tenant, s.Name) {
+		return look{}, false // its partition has gone to another pod since, or nowhere, with Kafka
+	}
 	l := look{stored: a.Compacted.Hash(s.Value), logged: e.Hash}
 	same := l.stored == l.logged
 	if !same && s.Revision.Epoch < epoch {

@@ -119,3 +119,31 @@ func TestTheAuditorRaisesNoFalseAlarm(t *testing.T) {
 		t.Errorf("%d kinds of divergences where nothing was tampered with", n)
 	}
 }
+
+// gone has compacted nothing, and owns what it is told.
+type gone struct {
+	*Compactor
+	owns bool
+}
+
+func (gone) Entry(string, string) (Entry, bool) { return Entry{}, false }
+func (g gone) Owns(string, string) bool         { return g.owns }
+func (gone) Hash([]byte) uint64                 { return 1 }
+
+// The pod knew a record when its round began; then Kafka went away, and the partition with it.
+func TestAPartitionThatWentAwayIsNoDivergence(t *testing.T) {
+	s := compactedServers(t)
+	differs := func(owns bool) bool {
+		a := NewAuditor(AuditorConfig{
+			Store: s.store, Source: s.recovery.source, Compacted: gone{owns: owns}, Logger: zap.NewNop(), Registry: prometheus.NewRegistry(),
+		})
+		_, differs := a.differs(tenant, commit.Stored{Record: commit.Record{Name: "cup", Revision: commit.Revision{Epoch: 5, N: 5}}}, 5)
+		return differs
+	}
+	if differs(false) {
+		t.Error("a record of a partition that this pod does not have counts as a divergence")
+	}
+	if !differs(true) {
+		t.Error("a record that this pod would have heard of counts for nothing")
+	}
+}
