@@ -44,8 +44,7 @@ func elected(ctx context.Context, c RedisConfig, rdb redis.UniversalClient) erro
 	if err != nil {
 		return err
 	}
-	o := redisOptions(c, "discovery").Simple()
-	o.Addr = address
+	o := oneQuestion(c, address)
 	direct := redis.NewClient(o)
 	defer func() { _ = direct.Close() }()
 	theirs, err := runID(ctx, direct)
@@ -67,8 +66,8 @@ func votes(ctx context.Context, c RedisConfig) (string, error) {
 	named := map[string]int{}
 	var problems []error
 	for _, address := range c.Addresses {
-		o := redisOptions(c, "discovery").Simple()
-		o.Addr, o.Username, o.Password, o.DB = address, "", c.SentinelPassword, 0
+		o := oneQuestion(c, address)
+		o.Username, o.Password, o.DB = "", c.SentinelPassword, 0
 		sentinel := redis.NewSentinelClient(o)
 		host, err := sentinel.GetMasterAddrByName(ctx, c.Master).Result()
 		_ = sentinel.Close() // it was only asked
@@ -82,6 +81,13 @@ func votes(ctx context.Context, c RedisConfig) (string, error) {
 		}
 	}
 	return "", fmt.Errorf("fewer than half of the Sentinels agree on the primary of %s: %w", c.Master, errors.Join(problems...))
+}
+
+// oneQuestion are the options of a client that is closed after one answer.
+func oneQuestion(c RedisConfig, address string) *redis.Options {
+	o := redisOptions(c, "discovery").Simple()
+	o.Addr, o.PoolSize, o.MinIdleConns, o.MaxRetries = address, 1, 0, -1
+	return o
 }
 
 func runID(ctx context.Context, rdb redis.Cmdable) (string, error) {
