@@ -39,16 +39,8 @@ func newLatest(tenants []string) *latest {
 	return l
 }
 
-// takeState takes a message of a state topic.
-func (l *latest) takeState(m eventlog.Message) error { return l.take(m, false, true) }
-
-// takeEvent takes an event. trusted: its record may come into the log at any revision.
-func (l *latest) takeEvent(m eventlog.Message, void, trusted bool) error {
-	return l.take(m, void, trusted)
-}
-
 // take is called in order within a partition, and at once for several partitions. Payloads are not looked at, and other
-// tenants' not kept.
+// tenants' not kept. trusted: a compactor knew the record, or it may come into the log at any revision.
 func (l *latest) take(m eventlog.Message, void, trusted bool) error {
 	records, ours := l.tenants[m.Header(eventlog.HeaderTenant)]
 	if !ours || m.Header(eventlog.HeaderSubject) == "" {

@@ -99,7 +99,7 @@ func (p part) read(ctx context.Context, reader *eventlog.Reader, l *latest, far 
 				l.heed(m)
 				return nil
 			}
-			return l.takeState(m)
+			return l.take(m, false, true)
 		})
 		if err != nil {
 			return err
@@ -114,7 +114,7 @@ func (p part) read(ctx context.Context, reader *eventlog.Reader, l *latest, far 
 	err := reader.Read(ctx, p.topic.Events, p.partition, eventlog.Span{From: p.from, To: p.to}, func(m eventlog.Message) error {
 		far.read.Add(1)
 		l.heed(m)
-		return l.takeEvent(m, voider.Void(m), p.whole || p.topic.Sparse)
+		return l.take(m, voider.Void(m), p.whole || p.topic.Sparse)
 	})
 	if err != nil {
 		return fmt.Errorf("read the events behind what is compacted: %w", err)
