@@ -61,6 +61,17 @@ func (l *line) carries(n int, calls ...*routingv1.CarriedCall) {
 	}
 }
 
+// carriesUntil answers questions until it holds: an answer that comes behind the next question counts for nothing.
+func (l *line) carriesUntil(what string, holds func() bool, calls ...*routingv1.CarriedCall) {
+	l.Helper()
+	for late := time.Now().Add(limit); !holds(); {
+		if time.Now().After(late) {
+			l.Fatalf("it did not come about that %s", what)
+		}
+		l.carries(1, calls...)
+	}
+}
+
 func carried(call string, state routingv1.CarriedCall_State, agent string) *routingv1.CarriedCall {
 	return &routingv1.CarriedCall{CallId: call, State: state, AgentId: agent}
 }
@@ -98,8 +109,7 @@ func TestCallThatItsSwitchLostIsReaped(t *testing.T) {
 	s.set("anna", available)
 	s.awaitReady(one, "support", 1)
 	sw := one.connect("sbc-1", 1)
-	sw.carries(1)
-	s.await("the switch is known", func() bool { l := s.switches(one); return len(l) == 1 && l[0].Trusted })
+	sw.carriesUntil("the switch is known", func() bool { l := s.switches(one); return len(l) == 1 && l[0].Trusted })
 	sw.say(callOffered("call-1", "support"))
 	card := screen.card("anna", offeredState)
 	s.act(one, "anna", card.ContactId, accept)
@@ -116,14 +126,11 @@ func TestCallThatItsSwitchLostIsReaped(t *testing.T) {
 	}
 	sw.cancel()
 	again := two.connect("sbc-1", sw.next)
-	again.carries(2, carried("call-2", waits, "")) // the first of a connection may come too soon after the one before
+	again.carriesUntil("the call is lost", func() bool { return s.stateOf(two, card.ContactId) == lostState }, carried("call-2", waits, ""))
 
 	screen.card("anna", 0)
 	if next := screen.card("anna", offeredState); next.ContactId == card.ContactId {
 		t.Errorf("the lost contact is offered again")
-	}
-	if got := s.stateOf(two, card.ContactId); got != lostState {
-		t.Errorf("the contact is %s", got)
 	}
 	s.await("the log says why", func() bool {
 		return slices.ContainsFunc(s.events(), func(e *routingv1.ContactEvent) bool {
@@ -140,15 +147,15 @@ func TestSwitchThatStartsEmptyIsAnAlarm(t *testing.T) {
 	sw := p.connect("sbc-1", 1)
 	sw.say(callOffered("call-1", "support"), callOffered("call-2", "support"), callOffered("call-3", "support"))
 	sw.acked()
-	sw.carries(1, carried("call-1", waits, ""), carried("call-2", waits, ""), carried("call-3", waits, ""))
-	s.await("the switch is known", func() bool { l := s.switches(p); return len(l) == 1 && l[0].Trusted && l[0].Carried == 3 })
+	sw.carriesUntil("the switch is known", func() bool { l := s.switches(p); return len(l) == 1 && l[0].Trusted && l[0].Carried == 3 },
+		carried("call-1", waits, ""), carried("call-2", waits, ""), carried("call-3", waits, ""))
 	sw.cancel()
 
 	anew := p.boot("sbc-1", "b-2", "s-2", 1)
 	anew.say(callOffered("call-4", "support"))
 	anew.acked()
+	anew.carriesUntil("there is an alarm", func() bool { return p.metric("busyhour_routing_switch_alarms") == 1 }, carried("call-4", waits, ""))
 	anew.carries(5, carried("call-4", waits, ""))
-	s.await("there is an alarm", func() bool { return p.metric("busyhour_routing_switch_alarms") == 1 })
 	if l := s.switches(p); l[0].Alarm == "" || l[0].Trusted || l[0].Missing != 3 || l[0].BootId != "b-2" {
 		t.Errorf("the switch is shown as %v", l[0])
 	}
@@ -169,8 +176,7 @@ func TestSwitchThatStartsEmptyIsAnAlarm(t *testing.T) {
 	if res, err := p.routing().ReapSwitch(t.Context(), reap); err != nil || len(res.Msg.ContactIds) != 0 {
 		t.Errorf("again: %v, %v", res, err)
 	}
-	anew.carries(1, carried("call-4", waits, ""))
-	s.await("the alarm is over", func() bool { return p.metric("busyhour_routing_switch_alarms") == 0 })
+	anew.carriesUntil("the alarm is over", func() bool { return p.metric("busyhour_routing_switch_alarms") == 0 }, carried("call-4", waits, ""))
 	if n := s.live(p); n != 1 {
 		t.Errorf("%d contacts live, want the one that is carried", n)
 	}

@@ -45,6 +45,17 @@ func (s *stage) indexes(epoch uint32) map[string][]redis.Z {
 	return all
 }
 
+// epochs that the neighbours are open in; zero while they are closed.
+func (s *stage) epochs() (directory, presence uint32) {
+	if epoch, open := s.directory.store.Verified(s.tenant); open {
+		directory = epoch
+	}
+	if epoch, open := s.presence.store.Verified(s.tenant); open {
+		presence = epoch
+	}
+	return directory, presence
+}
+
 func TestLostRedisComesBackFromTheLog(t *testing.T) {
 	s := newStage(t)
 	s.queue(&provisioningv1.Queue{Id: "support"})
@@ -71,6 +82,7 @@ func TestLostRedisComesBackFromTheLog(t *testing.T) {
 	sw.acked()
 
 	before := s.indexes(first)
+	directoryWas, presenceWas := s.epochs()
 	s.flush()
 	// The switch is told the new epoch and what is wanted in it: that Bert's telephone rings.
 	var again *routingv1.Welcome
@@ -83,9 +95,8 @@ func TestLostRedisComesBackFromTheLog(t *testing.T) {
 		t.Errorf("welcome %v", again)
 	}
 	s.await("the neighbours are open again", func() bool {
-		_, d := s.directory.store.Verified(s.tenant)
-		_, p := s.presence.store.Verified(s.tenant)
-		return d && p
+		d, p := s.epochs()
+		return d > directoryWas && p > presenceWas
 	})
 	if after := s.indexes(again.Epoch); !maps.EqualFunc(before, after, slices.Equal) {
 		t.Errorf("the indexes were\n%v and came back as\n%v", before, after)
