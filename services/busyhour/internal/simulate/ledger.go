@@ -18,7 +18,7 @@ import (
 const overlapLimit = 6 * time.Second
 
 // maxFindings are kept in words; all are counted.
-const maxFindings = 100
+const maxFindings = 10_000
 
 // ledger is what was seen of every call, from the switch's side and from the agents'.
 type ledger struct {

@@ -171,16 +171,20 @@ func (r *Report) Write(w io.Writer) {
 	r.Audit.write(w)
 }
 
+// maxPrinted findings; the report in JSON has more.
+const maxPrinted = 50
+
 func (f *Findings) write(w io.Writer) {
 	if f.Found == 0 {
 		fmt.Fprintf(w, "audit: %d calls, each ended in exactly one final state; no card left, none on two screens, nobody had two calls, every signal acknowledged\n", f.Calls)
 		return
 	}
 	fmt.Fprintf(w, "audit: %d FINDINGS in %d calls\n", f.Found, f.Calls)
-	for _, s := range f.First {
+	printed := f.First[:min(len(f.First), maxPrinted)]
+	for _, s := range printed {
 		fmt.Fprintf(w, "  - %s\n", s)
 	}
-	if more := f.Found - len(f.First); more > 0 {
+	if more := f.Found - len(printed); more > 0 {
 		fmt.Fprintf(w, "  - and %d more\n", more)
 	}
 }
