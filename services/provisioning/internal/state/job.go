@@ -21,7 +21,7 @@ func JobIn(r *commit.Record) (*provisioningv1.Job, error) {
 	return j, decode(r, j)
 }
 
-// PutJob puts a job into the commit, with its event. what happened to it: created or accepted.
+// PutJob puts a job into the commit, with its event. what happened to it: created, accepted or healed.
 func PutJob(tx *commit.Tx, r *commit.Record, j *provisioningv1.Job, what string) error {
 	value, err := proto.Marshal(j)
 	if err != nil {
