@@ -114,11 +114,19 @@ func (b *Backends) connect(ctx context.Context, service string, c Common, closer
 
 // awaitRedis waits until Redis answers, and refuses one that may forget.
 func (b *Backends) awaitRedis(ctx context.Context, addresses []string) error {
-	what := fmt.Sprintf("redis at %v", addresses)
-	if err := b.await(ctx, what, func(ctx context.Context) error { return b.Redis.Ping(ctx).Err() }); err != nil {
+	var forgets error
+	err := b.await(ctx, fmt.Sprintf("redis at %v", addresses), func(ctx context.Context) error {
+		if err := b.Redis.Ping(ctx).Err(); err != nil {
+			return err
+		}
+		err := checkPolicy(ctx, b.Redis)
+		if errors.Is(err, errForgets) {
+			forgets = err
+			return nil
+		}
 		return err
-	}
-	return checkPolicy(ctx, b.Redis)
+	})
+	return errors.Join(err, forgets)
 }
 
 // awaitKafka waits until a broker answers: without the newest epoch nothing is verified.

@@ -184,12 +184,12 @@ func TestARepeatDoesNotComeBehindTheNewer(t *testing.T) {
 	now := time.Now()
 	s.raw("cup:1", "one", commit.Revision{Epoch: epoch, N: 1}, now)
 	s.raw("cup:1", "two", commit.Revision{Epoch: epoch, N: 2}, now)
-	c, stop := s.compact()
+	_, stop := s.compact()
 	s.level()
 	s.raw("cup:1", "one", commit.Revision{Epoch: epoch, N: 1}, now)
 	s.level()
 	stop()
-	c, _ = s.compact() // knows it from the state topic only
+	c, _ := s.compact() // knows it from the state topic only
 	s.raw("cup:1", "one", commit.Revision{Epoch: epoch, N: 1}, now)
 	records, _ := s.level()
 	if !strings.HasSuffix(records["cup:1"], " two") {
@@ -203,12 +203,12 @@ func TestARepeatDoesNotComeBehindTheNewer(t *testing.T) {
 func TestVoidEventsAreNotCompactedAlsoByALaterOwner(t *testing.T) {
 	s := compactedServers(t)
 	epoch, _ := s.store.Verified(tenant)
-	c, stop := s.compact()
+	_, stop := s.compact()
 	s.level()
 	s.raw("cup:1", "ghost", commit.Revision{Epoch: epoch - 1, N: 1}, time.Now())
 	s.level()
 	stop()
-	c, _ = s.compact() // the marker is below its offsets: the floor in the state topic has to tell
+	c, _ := s.compact() // the marker is below its offsets: the floor in the state topic has to tell
 	s.raw("cup:1", "ghost", commit.Revision{Epoch: epoch - 1, N: 1}, time.Now())
 	records, _ := s.level()
 	if len(records) != 0 || testutil.ToFloat64(c.metrics.dropped.WithLabelValues("void")) != 1 {

@@ -84,7 +84,7 @@ func (v *View) snapshot(s *presencev1.Snapshot, seen *Seen) {
 	shown := map[string]bool{}
 	for _, c := range s.Workload.GetCards() {
 		shown[c.ContactId] = true
-		v.show(c, seen)
+		v.show(c, r>>32 > v.Workload>>32, seen)
 	}
 	for _, id := range slices.Collect(maps.Keys(v.Cards)) {
 		if !shown[id] {
@@ -112,7 +112,7 @@ func (v *View) workload(w *presencev1.WorkloadChanged, seen *Seen) {
 		v.drop(id, seen)
 	}
 	for _, c := range w.Changed {
-		v.show(c, seen)
+		v.show(c, false, seen)
 	}
 	v.Workload = r
 	v.count(seen)
@@ -127,7 +127,9 @@ func (v *View) presence(p *presencev1.PresenceChanged, seen *Seen) {
 	v.PresenceAt, v.Presence, seen.Presence = r, p.Presence, true
 }
 
-func (v *View) show(c *routingv1.Card, seen *Seen) {
+// show takes a card. In a workload of a later epoch it may be older than the one that was shown: what was not acknowledged
+// may be forgotten.
+func (v *View) show(c *routingv1.Card, anew bool, seen *Seen) {
 	if v.Cards == nil {
 		v.Cards = map[string]*routingv1.Card{}
 	}
@@ -135,7 +137,7 @@ func (v *View) show(c *routingv1.Card, seen *Seen) {
 	switch {
 	case !known:
 		seen.Added = append(seen.Added, c)
-	case number(c.Revision) < number(old.Revision):
+	case number(c.Revision) < number(old.Revision) && !anew:
 		seen.Faults = append(seen.Faults, fmt.Sprintf("card %s went back from revision %s to %s", c.ContactId, text(number(old.Revision)), text(number(c.Revision))))
 	case number(c.Revision) == number(old.Revision):
 		return

@@ -66,6 +66,17 @@ func TestViewDropsASnapshotThatADeltaOvertook(t *testing.T) {
 	}
 }
 
+func TestViewTakesAnOlderCardFromALaterEpoch(t *testing.T) {
+	var v View
+	v.apply(snapshotOf(rev(1, 4), card("a", rev(1, 3))))
+	if seen := v.apply(snapshotOf(rev(2, 1), card("a", rev(1, 2)))); len(seen.Faults) != 0 || len(seen.Changed) != 1 {
+		t.Errorf("a card that was partly forgotten with its epoch: %+v", seen)
+	}
+	if seen := v.apply(snapshotOf(rev(2, 2), card("a", rev(1, 1)))); len(seen.Faults) != 1 {
+		t.Errorf("a card that ages within an epoch: %+v", seen)
+	}
+}
+
 func TestViewFindsBreachesOfTheContract(t *testing.T) {
 	for name, c := range map[string]struct {
 		frame *presencev1.ServerFrame
