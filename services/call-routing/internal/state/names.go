@@ -27,7 +27,7 @@ const (
 	Wishes   = "wanted"   // contact → when its wish is told to the switch again, ms
 	Switches = "switches" // switch → its latest inventory, ms
 	Alarms   = "alarms"   // switch → since when nothing of it is closed although contacts are missing, ms
-	Doubtful = "doubtful" // agent → cards: who holds more than one contact of a channel since a recovery
+	Doubtful = "doubtful" // agent → 0: who may hold more than they can, since a recovery or a healing
 
 	Available = "available" // agent-presence's: agent → available and connected since, ms
 	Queues    = "queues"    // provisioning's: queue → 0

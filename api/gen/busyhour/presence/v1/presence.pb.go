@@ -636,7 +636,7 @@ type SetRequest struct {
 	Status  Status                 `protobuf:"varint,3,opt,name=status,proto3,enum=busyhour.presence.v1.Status" json:"status,omitempty"`
 	// Needed for BREAK.
 	Reason string `protobuf:"bytes,4,opt,name=reason,proto3" json:"reason,omitempty"`
-	// The caller's id of this command; a repeat gives the first outcome.
+	// The caller's id of this command; a repeat changes nothing.
 	RequestId     string `protobuf:"bytes,5,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

@@ -284,7 +284,7 @@ func (x *Queue) GetRetryAfter() *durationpb.Duration {
 // DirectoryEntry is the payload of provisioning.directory-events and provisioning.directory, keyed by "agent/<id>" or
 // "queue/<id>" behind the tenant.
 //
-// CloudEvents type: busyhour.provisioning.<agent|queue>.<created|updated|deleted>.v1. A deleted entry is written once
+// CloudEvents type: busyhour.provisioning.<agent|queue>.<created|updated|deleted|healed>.v1. A deleted entry is written once
 // with `deleted`, and later as a tombstone.
 type DirectoryEntry struct {
 	state    protoimpl.MessageState `protogen:"open.v1"`

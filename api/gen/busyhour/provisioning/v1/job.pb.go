@@ -409,7 +409,7 @@ func (x *Outcome) GetRequest() *Request {
 // Job sums up a bulk job.
 //
 // Also the payload of what provisioning.outcomes says of a job as a whole, keyed by its id; the counts are zero there.
-// CloudEvents types: busyhour.provisioning.job.<created|accepted>.v1.
+// CloudEvents types: busyhour.provisioning.job.<created|accepted|healed>.v1.
 type Job struct {
 	state  protoimpl.MessageState `protogen:"open.v1"`
 	Id     string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`

@@ -1297,9 +1297,10 @@ type ContactEvent struct {
 	Kind     ContactEvent_Kind      `protobuf:"varint,1,opt,name=kind,proto3,enum=busyhour.routing.v1.ContactEvent_Kind" json:"kind,omitempty"`
 	Revision *v1.Revision           `protobuf:"bytes,2,opt,name=revision,proto3" json:"revision,omitempty"`
 	At       *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=at,proto3" json:"at,omitempty"`
-	// The record after the event.
+	// The record after the event. On call-routing.contact-state an ended contact is a stub: ids, state, times, signals applied.
 	Contact *Contact `protobuf:"bytes,4,opt,name=contact,proto3" json:"contact,omitempty"`
-	// In words, where there are any: the switch's cause, why a supervisor closed the contact, or why it counts as lost.
+	// In words, where there are any: the switch's cause, why a supervisor closed the contact, why it counts as lost, or
+	// what was healed.
 	Note          string `protobuf:"bytes,5,opt,name=note,proto3" json:"note,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
