@@ -27,13 +27,14 @@ const (
 type auditPace struct {
 	// A tenant is gone through in this time, in as many parts as there are buckets: what is asked of Redis is spread out.
 	round time.Duration
-	// What differs is looked at once more after this; a difference that stood still meanwhile is one.
+	// What differs is looked at once more after this; a difference that stood still meanwhile is one. It is longer than
+	// settle: an event that the compactor had not come to at the first look, it has come to at the second.
 	second time.Duration
 	// A record that changed, or a compactor that is behind, by less than this can't be compared.
 	settle time.Duration
 }
 
-var usualPace = auditPace{round: 4 * time.Second, second: time.Second, settle: time.Second}
+var usualPace = auditPace{round: 4 * time.Second, second: 1500 * time.Millisecond, settle: time.Second}
 
 // Compacted is what an auditor compares with: the newest revisions that the log has, of the partitions that this pod
 // compacts.
@@ -77,7 +78,7 @@ type AuditorConfig struct {
 // Auditor compares the stored records with the log, all the time, and heals what differs. It walks what Redis holds: a
 // digest kept by commits could not see what was done to Redis behind their back.
 //
-//	every few seconds: bucket by bucket ─▶ differs? ─▶ a second later: still the same? ─▶ count, name, heal
+//	every few seconds: bucket by bucket ─▶ differs? ─▶ a moment later: still the same? ─▶ count, name, heal
 type Auditor struct {
 	AuditorConfig
 	pace    auditPace
