@@ -69,6 +69,7 @@ func servers(t *testing.T) []string {
 // serversBut is servers without Kafka.
 func serversBut(t *testing.T) []string {
 	t.Helper()
+	withoutVariables(t)
 	r, err := embedded.StartRedis()
 	if err != nil {
 		t.Fatal(err)
@@ -80,6 +81,17 @@ func serversBut(t *testing.T) []string {
 	}
 	t.Cleanup(func() { n.Close() })
 	return []string{"--redis.addresses", r.Addr, "--nats.url", n.URL}
+}
+
+// withoutVariables drops our own: to the tests BUSYHOUR_REDIS_CLUSTER is a list of nodes, to a service a switch.
+func withoutVariables(t *testing.T) {
+	t.Helper()
+	for _, variable := range os.Environ() {
+		if name, _, _ := strings.Cut(variable, "="); strings.HasPrefix(name, "BUSYHOUR_") {
+			t.Setenv(name, "") // which also sets it back
+			os.Unsetenv(name)
+		}
+	}
 }
 
 // free finds a port that nobody has.
@@ -104,7 +116,11 @@ func TestAServiceFromFlagsToTheLastFarewell(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
 	go func() { ended <- run(ctx, args) }()
-	<-svc.running
+	select {
+	case <-svc.running:
+	case err := <-ended:
+		t.Fatalf("it ended before it ran: %v", err)
+	}
 
 	if got := get(t, "http://"+listen); got != "good day from p1" {
 		t.Errorf("got %q", got)
