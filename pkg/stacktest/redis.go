@@ -66,7 +66,7 @@ func (r *Redis) Launch() {
 	args := []string{"--port", port, "--bind", "127.0.0.1", "--dir", r.Dir, "--save", "", "--appendonly", "yes", "--appendfsync", "always",
 		"--repl-diskless-sync-delay", "0", "--logfile", filepath.Join(r.Dir, "log")}
 	r.cmd = exec.Command(binary, append(args, r.args...)...)
-	r.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	r.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, Setpgid: true}
 	if err := r.cmd.Start(); err != nil {
 		r.t.Fatal(err)
 	}
@@ -86,15 +86,19 @@ func (r *Redis) Await() {
 	}
 }
 
-// Kill ends it at once, as a power cut does.
+// Kill ends it at once, as a power cut does, and the children that it has forked to write files.
 func (r *Redis) Kill() {
 	if r.cmd == nil {
 		return
 	}
 	_ = r.cmd.Process.Signal(syscall.SIGCONT)
-	_ = r.cmd.Process.Kill()
+	group := -r.cmd.Process.Pid
+	_ = syscall.Kill(group, syscall.SIGKILL)
 	_ = r.cmd.Wait()
 	r.cmd = nil
+	for until := time.Now().Add(time.Second); syscall.Kill(group, 0) == nil && time.Now().Before(until); {
+		<-time.After(time.Millisecond) // a child that is dead and not buried yet counts as there
+	}
 }
 
 // Stop stops its process: connections stay, nothing answers. Continue lets it go on.
