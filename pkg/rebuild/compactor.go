@@ -132,12 +132,7 @@ func (c *Compactor) Each(tenant string, f func(record string, e Entry)) {
 
 // Entry is what is known of one record; ok is false if nothing is, or another pod has its partition.
 func (c *Compactor) Entry(tenant, record string) (e Entry, ok bool) {
-	for _, s := range c.ready() {
-		// A key that moved when a topic grew has an older entry where it was.
-		if found, has := s.entry(tenant, record); has && (!ok || found.Revision.Newer(e.Revision)) {
-			e, ok = found, true
-		}
-	}
+	_, e, ok = c.find(tenant, record)
 	return e, ok
 }
 
@@ -193,6 +188,7 @@ func (c *Compactor) Latest(ctx context.Context, tenant, record string) (eventlog
 
 func (c *Compactor) find(tenant, record string) (at *shelf, e Entry, ok bool) {
 	for _, s := range c.ready() {
+		// A key that moved when a topic grew has an older entry where it was.
 		if found, has := s.entry(tenant, record); has && (!ok || found.Revision.Newer(e.Revision)) {
 			at, e, ok = s, found, true
 		}
