@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"encoding/json"
 	"fmt"
 	"io"
 	"slices"
@@ -63,7 +62,7 @@ func newStateStatus() *cobra.Command {
 			return err
 		}
 		if out.json() {
-			return printJSON(c.OutOrStdout(), s)
+			return writeJSON(c.OutOrStdout(), s)
 		}
 		return printStatus(c.OutOrStdout(), s.Tenants...)
 	}
@@ -91,7 +90,7 @@ meanwhile. Ends with exit code 1 if something differs.`,
 			return err
 		}
 		if out.json() {
-			err = printJSON(c.OutOrStdout(), v)
+			err = writeJSON(c.OutOrStdout(), v)
 		} else {
 			err = printVerification(c.OutOrStdout(), v)
 		}
@@ -124,17 +123,11 @@ was recovered too often and is held.`,
 			return err
 		}
 		if out.json() {
-			return printJSON(c.OutOrStdout(), s)
+			return writeJSON(c.OutOrStdout(), s)
 		}
 		return printStatus(c.OutOrStdout(), *s)
 	}
 	return c
-}
-
-func printJSON(w io.Writer, v any) error {
-	e := json.NewEncoder(w)
-	e.SetIndent("", "  ")
-	return e.Encode(v)
 }
 
 func printStatus(w io.Writer, tenants ...rebuild.TenantStatus) error {
