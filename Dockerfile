@@ -5,7 +5,7 @@
 FROM node:22-bookworm-slim AS page
 WORKDIR /web
 COPY services/agent-presence/web/package.json services/agent-presence/web/package-lock.json services/agent-presence/web/.npmrc ./
-RUN --mount=type=cache,target=/root/.npm npm ci --loglevel=error
+RUN --mount=type=cache,target=/var/cache/npm npm ci --cache=/var/cache/npm --loglevel=error
 COPY services/agent-presence/web/ ./
 RUN npm run build
 
@@ -13,8 +13,9 @@ FROM golang:1.26-bookworm AS build
 WORKDIR /src
 COPY . .
 COPY --from=page /web/dist services/agent-presence/web/dist
-RUN --mount=type=cache,target=/go/pkg/mod --mount=type=cache,target=/root/.cache/go-build <<EOT
+RUN --mount=type=cache,target=/go/pkg/mod --mount=type=cache,target=/var/cache/go-build <<EOT
 	set -eu
+	export GOCACHE=/var/cache/go-build
 	mkdir /out
 	CGO_ENABLED=0 go build -trimpath -ldflags="-s -w" -o /out/ \
 	  ./services/call-routing/cmd/call-routing \
