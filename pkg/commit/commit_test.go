@@ -40,6 +40,8 @@ var promises = []struct {
 	{"what a dead pod left in the outbox goes first", testOutboxOfADeadPodGoesFirst},
 	{"nothing of a record goes behind a failure", testFailureStopsTheRecord},
 	{"an outbox longer than the window is drained in order", testLongOutbox},
+	{"who waits for what arrived while Redis was asked gets an answer", testWaiterOfWhatHasArrived},
+	{"who waits for what another pod has published gets an answer", testWaiterOfAnotherPodsWork},
 	{"a recovery opens only what it closed", testRecoveryOpensOnlyItsOwn},
 	{"a Redis that does not answer is a refusal that says later", testRedisAway},
 	{"a tenant that is not served is refused", testUnknownTenant},
@@ -154,11 +156,17 @@ func (w *world) get(s *Store, name string) (value string, revision Revision) {
 func (w *world) durable(s *Store, r Result) error {
 	done := make(chan error, 1)
 	s.WhenDurable(w.tenant, r, func(err error) { done <- err })
+	return w.within(done)
+}
+
+// within is the answer whether something is durable. It must come.
+func (w *world) within(answer <-chan error) error {
+	w.Helper()
 	select {
-	case err := <-done:
+	case err := <-answer:
 		return err
 	case <-time.After(10 * time.Second):
-		w.Fatalf("no answer whether %s at %s is durable", r.Record, r.Revision)
+		w.Fatal("no answer whether it is durable")
 		return nil
 	}
 }
@@ -539,6 +547,40 @@ func testFailureStopsTheRecord(t *testing.T, w *world) {
 	}
 	if got := fmt.Sprint(w.log.of("cup:1")); got != "[1.1 1.2 1.3]" {
 		t.Errorf("the log has %s", got)
+	}
+}
+
+func testWaiterOfWhatHasArrived(t *testing.T, w *world) {
+	w.store.outbox.removes.work = func([]removal) {} // it stays in the outbox for now
+	r := w.put(w.store, "op", "cup:1", "full")
+	if err := w.durable(w.store, r); err != nil {
+		t.Fatal(err)
+	}
+	answer := make(chan error, 1)
+	w.store.outbox.lookAndWait(w.tenant, r, func(err error) { answer <- err })
+	if err := w.within(answer); err != nil {
+		t.Error(err)
+	}
+}
+
+func testWaiterOfAnotherPodsWork(t *testing.T, w *world) {
+	dead := w.pod2()
+	dead.outbox.log = neverLog{}
+	var last Result
+	for i := range outboxWindow + 2 {
+		last = w.put(dead, fmt.Sprint("op", i), "cup:1", fmt.Sprint(i))
+	}
+	w.log.hold()
+	answer := make(chan error, 1)
+	w.store.outbox.lookAndWait(w.tenant, last, func(err error) { answer <- err }) // the window is on its way
+	other := w.pod2()
+	other.outbox.log = newMemoryLog()
+	if err := w.durable(other, last); err != nil {
+		t.Fatal(err)
+	}
+	w.log.release(nil)
+	if err := w.within(answer); err != nil {
+		t.Error(err)
 	}
 }
 

@@ -137,6 +137,11 @@ func (o *outboxes) lookAndWait(tenant string, r Result, done func(error)) {
 	}
 	o.mu.Lock()
 	l := o.lane(tenant, r.Epoch, r.Record)
+	if !r.Revision.Newer(l.acked) { // it arrived meanwhile, and is about to leave the outbox
+		o.mu.Unlock()
+		o.store.confirm.add(confirmation{tenant, r.Epoch, done})
+		return
+	}
 	l.waiters = append(l.waiters, waiter{r.Revision, done})
 	o.mu.Unlock()
 	o.extend(tenant, r.Epoch, r.Record, entries, len(entries) == outboxWindow)
@@ -170,8 +175,12 @@ func (l *lane) last() Revision {
 
 // unlockAndSend starts the first entry on its way if none is. It unlocks mu before it calls anybody.
 func (o *outboxes) unlockAndSend(l *lane) {
-	if l.busy || len(l.entries) == 0 {
+	switch {
+	case l.busy:
 		o.mu.Unlock()
+		return
+	case len(l.entries) == 0:
+		o.unlockAndRest(l)
 		return
 	}
 	first := l.entries[0]
@@ -182,6 +191,24 @@ func (o *outboxes) unlockAndSend(l *lane) {
 	l.busy = true
 	o.mu.Unlock()
 	o.give(first.message, func(err error) { o.produced(l, first.revision, err) })
+}
+
+// unlockAndRest leaves a lane on which nothing moves. Nobody waits on such a lane: who still does waits for an event that
+// another pod may have published, and asks Redis.
+func (o *outboxes) unlockAndRest(l *lane) {
+	if l.more {
+		l.more = false
+		drained := removal{l.tenant, l.epoch, l.record, l.acked}
+		o.mu.Unlock()
+		go o.readOn(l, drained)
+		return
+	}
+	stranded := l.waiters
+	l.waiters = nil
+	o.mu.Unlock()
+	for _, w := range stranded {
+		go o.lookAndWait(l.tenant, Result{Record: l.record, Epoch: l.epoch, Revision: w.revision}, w.done)
+	}
 }
 
 // give hands a message to the log and keeps account of whether it answers.
@@ -227,16 +254,9 @@ func (o *outboxes) produced(l *lane, revision Revision, err error) {
 		confirmed = append(confirmed, confirmation{l.tenant, l.epoch, w.done})
 		return true
 	})
-	again := l.more && len(l.entries) == 0
-	l.more = l.more && !again
 	o.unlockAndSend(l)
 	o.store.confirm.add(confirmed...)
-	done := removal{l.tenant, l.epoch, l.record, revision}
-	if again {
-		go o.readOn(l, done)
-	} else {
-		o.removes.add(done)
-	}
+	o.removes.add(removal{l.tenant, l.epoch, l.record, revision})
 }
 
 // readOn takes the window that is now drained out of Redis, and fetches what stood behind it.
