@@ -1,6 +1,10 @@
 package simulate
 
-import "testing"
+import (
+	"testing"
+
+	routingv1 "github.com/busyhour/busyhour/api/gen/busyhour/routing/v1"
+)
 
 func TestACallThatWasTurnedAwayHasNoContact(t *testing.T) {
 	l := newLedger()
@@ -19,5 +23,22 @@ func TestACallThatWasTurnedAwayHasNoContact(t *testing.T) {
 	l.step(call, Status{Step: Over})
 	if entry().neverIn() {
 		t.Error("a call that was told again and connected may be missing")
+	}
+}
+
+// A call that was taken back from its agent waits again; a customer who leaves then has abandoned it.
+func TestCallThatIsTakenBackIsNotAnswered(t *testing.T) {
+	l := newLedger()
+	l.placed("c", 1)
+	call := &Call{Contact: "c"}
+	for _, step := range []Step{Placed, Ringing, Connected, Unrung} {
+		l.step(call, Status{Step: step})
+	}
+	l.step(call, Status{Step: Over, EndedBy: routingv1.EndedBy_ENDED_BY_CUSTOMER})
+	if ends, ok := l.calls["c"].expects(); !ok || ends != routingv1.ContactState_CONTACT_STATE_ABANDONED {
+		t.Errorf("expected to end as %s, %t", name(ends), ok)
+	}
+	if l.counts.Torn != 1 || l.counts.Connected != 0 || l.counts.Talking != 0 {
+		t.Errorf("counted as %+v", l.counts)
 	}
 }

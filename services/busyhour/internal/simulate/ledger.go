@@ -61,6 +61,7 @@ type Counts struct {
 	Over      int `json:"ended_at_switch"`
 	Waiting   int `json:"-"` // not yet on a screen
 	Talking   int `json:"-"` // connected and not over
+	Torn      int `json:"taken_back_while_connected"`
 	Cards     int `json:"cards"`
 	Strangers int `json:"cards_of_unknown_calls"`
 	Accepted  int `json:"accepted"`
@@ -104,6 +105,13 @@ func (l *ledger) step(c *Call, s Status) {
 			}
 		}
 		e.connected = true
+	case Unrung:
+		if e.connected { // they waited too long for word of it
+			l.counts.Torn++
+			l.counts.Connected--
+			l.counts.Talking--
+		}
+		e.connected = false
 	case Over:
 		l.counts.Over++
 		if e.connected {

@@ -17,8 +17,9 @@ import (
 )
 
 const (
-	// How long a signal is tried while the state is not verified or a server is away.
-	signalPatience = 10 * time.Second
+	// How long a signal is tried while the state is not verified or a server is away from this pod. Its switch must have
+	// the time to tell another pod that the agent has answered before the call is taken back from them as not connected.
+	signalPatience = 3 * time.Second
 	firstRetry     = 20 * time.Millisecond
 	lastRetry      = 500 * time.Millisecond
 )

@@ -98,7 +98,7 @@ var safeguards = []safeguard{
 		"\t\twaiters := l.waiters\n\t\tl.entries, l.waiters = l.entries[1:], nil\n\t\to.unlockAndSend(l)\n\t\tfor _, w := range waiters {\n\t\t\tw.done(err)\n\t\t}\n\t\treturn\n\t}\n\to.store.metrics.published.WithLabelValues(\"acked\")",
 		inCommit, onMiniredis + "nothing of a record goes behind a failure"},
 	{"one message of a record is under way", []string{"off-chain"},
-		outboxGo, `if l.busy || len(l.entries) == 0 {`, `if len(l.entries) == 0 {`,
+		outboxGo, `case l.busy:`, `case l.busy && len(l.entries) == 0:`,
 		inCommit, onMiniredis + "one message of a record is under way"},
 	{"the confirming read finds a later epoch", []string{"off-confirm", "asis-split", "asis-late-publish"},
 		durableGo, `c.store.epochs.Newest(one.tenant) > one.epoch`, `c.store.epochs.Newest(one.tenant) > one.epoch+1000`,
