@@ -91,7 +91,7 @@ func (h *holding) releasedBefore(epoch uint32) bool {
 func (s *shift) reserve(h *holding) *action {
 	return &action{h.reserved.Time, by(h.reserved, h.next), "the reservation by " + h.String(), func(state any) (any, bool) {
 		now := state.(held)
-		free := len(now.list()) < s.room || h.fact()
+		free := len(now.list()) < s.room || h.fact
 		return now.with(h.contact.name, h.workload), free && h.workload.Epoch == s.epoch && h.workload.Newer(now.workload)
 	}}
 }

@@ -22,6 +22,7 @@ type book struct {
 	agents    map[id]*history.Agent
 	told      map[string]bool // services whose events are in the history
 	faults    []fault
+	together  Together
 	connected map[fact]bool // by facts(); nil: not asked yet
 }
 
@@ -66,7 +67,7 @@ func newBook(h *history.History) *book {
 	b := &book{
 		History: h, records: map[id]*record{}, stored: map[id]*history.Stored{}, marks: map[owner]*history.Mark{},
 		reigns: map[owner]map[uint32]time.Duration{}, agents: map[id]*history.Agent{},
-		told: map[string]bool{}, faults: faultsOf(h),
+		told: map[string]bool{}, faults: faultsOf(h), together: LostTogether(h),
 	}
 	b.readLog()
 	for i := range h.Stored {

@@ -65,7 +65,7 @@ func (b *book) count(r *Result, tenant, agent string, cards []history.Card, wher
 // fact is a hold that the switch made by connecting the two.
 type fact struct{ tenant, agent, contact string }
 
-// facts are no decisions of ours. When Redis is lost while Kafka is away, switches tell again what they connected
+// facts are no decisions of ours. When Redis was lost while Kafka was away, switches tell again what they connected
 // meanwhile, one call after the other at one agent; told at once, all of them stand there until their ends are told too.
 // Whether we decided anything on top of them is for the log to show.
 func (b *book) facts() map[fact]bool {
@@ -73,7 +73,7 @@ func (b *book) facts() map[fact]bool {
 		b.connected = map[fact]bool{}
 		for agent, list := range b.holdings() {
 			for _, h := range list {
-				if h.fact() {
+				if h.fact {
 					b.connected[fact{agent.tenant, agent.name, strings.TrimPrefix(h.contact.name, "contact:")}] = true
 				}
 			}
@@ -93,7 +93,7 @@ func (b *book) inTheLog(r *Result) {
 				continue
 			}
 			room, known := b.room(agent.tenant, agent.name, h.channel)
-			if !known || h.fact() {
+			if !known || h.fact {
 				r.Open++
 				continue
 			}

@@ -18,6 +18,9 @@ type holding struct {
 	// released is the first event that counts and in which the contact is no longer the agent's by this reservation; nil:
 	// none.
 	released *event
+	// fact: the switch made it by connecting the two, telling again what was decided in a time that is not promised. It is
+	// no decision of ours, and no offer.
+	fact bool
 	// next is the event behind reserved in the chain, at which the latter had happened; nil: none.
 	next, afterRelease *event
 }
@@ -31,6 +34,7 @@ func (b *book) holdings() map[id][]*holding {
 				continue
 			}
 			h := &holding{contact: rec, channel: e.Contact.Channel, reserved: e, workload: e.Contact.Workload, next: after(rec.chain, i)}
+			h.fact = e.Contact.Kind == "connected" && b.together.Cover(e.Time)
 			for j := i + 1; j < len(rec.chain); j++ {
 				if !sameHold(e, rec.chain[j]) {
 					h.released, h.afterRelease = rec.chain[j], after(rec.chain, j)
@@ -93,6 +97,3 @@ func (b *book) ended(tenant string, epoch uint32) bool {
 	}
 	return false
 }
-
-// fact says whether the switch made the reservation by connecting the two: no decision of ours, and no offer.
-func (h *holding) fact() bool { return h.reserved.Contact.Kind == "connected" }

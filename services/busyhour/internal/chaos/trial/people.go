@@ -5,8 +5,10 @@ import (
 	"reflect"
 	"strings"
 	"sync"
+	"time"
 
 	routingv1 "github.com/busyhour/busyhour/api/gen/busyhour/routing/v1"
+	"github.com/busyhour/busyhour/services/busyhour/internal/chaos/check"
 	"github.com/busyhour/busyhour/services/busyhour/internal/chaos/history"
 	"github.com/busyhour/busyhour/services/busyhour/internal/simulate"
 )
@@ -18,12 +20,12 @@ type people struct {
 
 	mu    sync.Mutex
 	shown map[string]history.View // by agent
-	// forgotten are calls whose answer was refused: the offer that led to it is not known any more.
-	forgotten map[string]bool
+	// forgotten says when the answer of a contact's call was last refused: the offer that led to it is not known any more.
+	forgotten map[string]time.Duration
 }
 
 func newPeople(tenant string, to *history.Recorder) *people {
-	return &people{tenant: tenant, to: to, shown: map[string]history.View{}, forgotten: map[string]bool{}}
+	return &people{tenant: tenant, to: to, shown: map[string]history.View{}, forgotten: map[string]time.Duration{}}
 }
 
 func (p *people) watch() simulate.Watch {
@@ -51,19 +53,19 @@ func (p *people) refused(s simulate.Sent) {
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.forgotten[simulate.ContactID(p.tenant, s.Signal.SwitchId, s.Signal.CallId)] = true
+	p.forgotten[simulate.ContactID(p.tenant, s.Signal.SwitchId, s.Signal.CallId)] = p.to.Now()
 }
 
-// forgot says whether a finding of the simulator is about a call whose answer was refused and that therefore ended otherwise
-// than its switch saw.
-func (p *people) forgot(finding string) bool {
+// forgot says whether a finding of the simulator is about a call whose answer was refused when that was to be expected, and
+// that therefore ended otherwise than its switch saw.
+func (p *people) forgot(finding string, together check.Together) bool {
 	if !strings.Contains(finding, "though its switch saw it end as") {
 		return false
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	for contact := range p.forgotten {
-		if strings.Contains(finding, contact) {
+	for contact, at := range p.forgotten {
+		if strings.Contains(finding, contact) && together.Cover(at) {
 			return true
 		}
 	}

@@ -217,7 +217,7 @@ func (t *trial) judge(path string) error {
 	if err != nil {
 		return err
 	}
-	t.audited()
+	t.audited(check.LostTogether(h))
 	t.report.judged(check.All(h))
 	t.cfg.Say("checked")
 	return nil
@@ -226,35 +226,18 @@ func (t *trial) judge(path string) error {
 // audited takes over what the simulator's audits found, but for two things. How many cards an agent may have the check of
 // capacity judges, which knows whether they were given or told by a switch. And what was decided while Kafka was away is
 // not promised to outlive Redis: a call whose answer is refused then, for nobody knows of its offer, ends otherwise.
-func (t *trial) audited() {
-	both := bothLost(t.report.Faults)
+func (t *trial) audited(together check.Together) {
 	for _, tenant := range tenants {
 		for _, f := range t.report.Load[tenant].Audit.First {
 			switch {
 			case strings.Contains(f, " voice cards at once"):
-			case both && t.people[tenant].forgot(f):
+			case t.people[tenant].forgot(f, together):
 				t.report.Unpromised++
 			default:
 				t.find("simulator: " + tenant + " " + f)
 			}
 		}
 	}
-}
-
-// catchUp is how long Kafka may need after a fault until it has all that waited for it.
-const catchUp = 20 * time.Second
-
-// bothLost says whether a fault of Redis began while Kafka was away, or had not caught up.
-func bothLost(faults []nemesis.Struck) bool {
-	for _, k := range faults {
-		for _, r := range faults {
-			redis := strings.HasPrefix(r.Kind, "redis-") || r.Kind == "split"
-			if strings.HasPrefix(k.Kind, "kafka-") && redis && r.Mended >= k.Broken && r.Broken <= k.Mended+catchUp {
-				return true
-			}
-		}
-	}
-	return false
 }
 
 // fault writes down the beginning or the end of one.

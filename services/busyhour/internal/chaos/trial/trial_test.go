@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/busyhour/busyhour/pkg/eventlog"
+	"github.com/busyhour/busyhour/services/busyhour/internal/chaos/check"
 	"github.com/busyhour/busyhour/services/busyhour/internal/chaos/history"
 	"github.com/busyhour/busyhour/services/busyhour/internal/chaos/nemesis"
 	"github.com/busyhour/busyhour/services/busyhour/internal/simulate"
@@ -112,20 +113,23 @@ func TestAFaultThatCouldNotBeDoneIsNotCounted(t *testing.T) {
 	}
 }
 
-func TestOnlyLostTogetherExcusesAForgottenCall(t *testing.T) {
-	s := time.Second
-	kafka := nemesis.Struck{Fault: nemesis.Fault{Kind: "kafka-kill"}, Broken: 10 * s, Mended: 20 * s}
-	for kind, c := range map[string]struct {
-		at   time.Duration
-		both bool
-	}{"redis-kill": {15 * s, true}, "split": {30 * s, true}, "redis-flushall": {41 * s, false}, "nats-kill": {15 * s, false}} {
-		if got := bothLost([]nemesis.Struck{kafka, {Fault: nemesis.Fault{Kind: kind}, Broken: c.at, Mended: c.at + s}}); got != c.both {
-			t.Errorf("%s at %s: %t", kind, c.at, got)
-		}
+func TestOnlyARefusalWhileBothWereLostExcusesAForgottenCall(t *testing.T) {
+	fault := func(kind, did string, at time.Duration) history.Record {
+		return history.Record{At: at, Fault: &history.Fault{Did: did, ID: kind, Kind: kind}}
 	}
+	together := check.LostTogether(history.Of(
+		fault("kafka-kill", history.Begun, 100*time.Second), fault("redis-kill", history.Begun, 105*time.Second),
+		fault("kafka-kill", history.Ended, 110*time.Second), fault("redis-kill", history.Ended, 115*time.Second)))
 	p := newPeople("acme", nil)
-	p.forgotten["c-1"] = true
-	if !p.forgot("contact c-1 of call x ended as abandoned, though its switch saw it end as completed") || p.forgot("contact c-2 ended as abandoned, though its switch saw it end as completed") || p.forgot("contact c-1 did not end") {
-		t.Error("what is excused is not what was refused")
+	p.forgotten["c-1"], p.forgotten["c-2"] = 120*time.Second, 20*time.Second
+	for finding, excused := range map[string]bool{
+		"contact c-1 of call x ended as abandoned, though its switch saw it end as completed": true,
+		"contact c-2 of call x ended as abandoned, though its switch saw it end as completed": false, // refused long before
+		"contact c-3 of call x ended as abandoned, though its switch saw it end as completed": false,
+		"contact c-1 did not end": false,
+	} {
+		if p.forgot(finding, together) != excused {
+			t.Errorf("%q: want excused %t", finding, excused)
+		}
 	}
 }
