@@ -43,7 +43,8 @@ local revision, operation, kind, foreign = {}, {}, {}, {}
 local function load(k)
 	if not revision[k] then
 		local r = redis.call('HMGET', KEYS[k], 'r', 'o')
-		revision[k], operation[k] = r[1] or '0', r[2] or ''
+		-- What is no number, nobody of us wrote: to a load it does not exist either.
+		revision[k], operation[k] = string.match(r[1] or '', '^%d+$') or '0', r[2] or ''
 	end
 end
 local function must_be(k, want)

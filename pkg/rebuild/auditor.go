@@ -70,7 +70,10 @@ type AuditorConfig struct {
 	Source    Source
 	Compacted Compacted
 	// Heal makes the record what it should be, by an ordinary commit with an event, if it still stands at h.Redis.
-	Heal     func(ctx context.Context, h Healing) error
+	Heal func(ctx context.Context, h Healing) error
+	// Derived compares the records that have no events with those that they follow from, corrects what differs, and says
+	// which those were. Nil: there are none.
+	Derived  func(ctx context.Context, tenant string) ([]Divergence, error)
 	Logger   *zap.Logger
 	Registry prometheus.Registerer
 }
@@ -102,7 +105,8 @@ func (a *Auditor) Run(ctx context.Context) error {
 		loops.Go(func() {
 			for ctx.Err() == nil {
 				began := time.Now()
-				a.audit(ctx, tenant)
+				a.skip(ctx, tenant, a.audit(ctx, tenant))
+				a.skip(ctx, tenant, a.derived(ctx, tenant))
 				pause(ctx, a.pace.round-time.Since(began))
 			}
 		})
@@ -119,16 +123,36 @@ func pause(ctx context.Context, wait time.Duration) {
 }
 
 // audit is one round through a tenant.
-func (a *Auditor) audit(ctx context.Context, tenant string) {
+func (a *Auditor) audit(ctx context.Context, tenant string) error {
 	if why := a.cannot(tenant); why != "" {
 		a.metrics.skipped.WithLabelValues(why).Inc()
-		return
+		return nil
 	}
 	suspects, err := a.round(ctx, tenant)
 	if err == nil && len(suspects) > 0 {
 		pause(ctx, a.pace.second)
 		err = a.confirm(ctx, tenant, suspects)
 	}
+	return err
+}
+
+// derived has the service look at what follows from its records.
+func (a *Auditor) derived(ctx context.Context, tenant string) error {
+	if _, open := a.Store.Verified(tenant); !open || a.Derived == nil {
+		return nil
+	}
+	found, err := a.Derived(ctx, tenant)
+	for _, d := range found {
+		a.metrics.divergences.WithLabelValues(tenant, string(d.Cause)).Inc()
+		a.metrics.healed.WithLabelValues("healed").Inc()
+		a.log.Error("divergence: a record did not follow from the others and was healed", zap.String("tenant", tenant),
+			zap.String("record", d.Record), zap.String("cause", string(d.Cause)), zap.Stringer("redis", d.Redis))
+	}
+	return err
+}
+
+// skip counts a round that came to no end.
+func (a *Auditor) skip(ctx context.Context, tenant string, err error) {
 	if no, refused := refusal.As(err); refused && no.Code == refusal.Unavailable {
 		a.metrics.skipped.WithLabelValues("closed").Inc() // it closed meanwhile
 	} else if err != nil && ctx.Err() == nil {

@@ -66,7 +66,7 @@ func (s *shop) found(a *Auditor, want int) map[Cause]int {
 func TestTheAuditorHealsInBothDirections(t *testing.T) {
 	s := compactedServers(t)
 	a, _ := s.audit()
-	for _, cup := range []string{"edited", "deleted", "rolled-back", "advanced", "left-alone"} {
+	for _, cup := range []string{"edited", "deleted", "rolled-back", "advanced", "defaced", "left-alone"} {
 		s.put("", cup, "one")
 		s.durable(s.put("", cup, "two"))
 	}
@@ -79,16 +79,17 @@ func TestTheAuditorHealsInBothDirections(t *testing.T) {
 	rdb.Del(t.Context(), key("deleted"))
 	rdb.HSet(t.Context(), key("rolled-back"), "r", number(1), "v", "one")
 	rdb.HSet(t.Context(), key("advanced"), "r", number(5), "v", "three")
+	rdb.HSet(t.Context(), key("defaced"), "r", "nonsense")
 	rdb.HSet(t.Context(), key("invented"), "r", number(1), "o", "", "v", "one")
 
-	want := map[Cause]int{Altered: 1, Missing: 1, Behind: 1, Ahead: 1, Unknown: 1}
-	if got := s.found(a, 5); !maps.Equal(got, want) {
+	want := map[Cause]int{Altered: 1, Missing: 2, Behind: 1, Ahead: 1, Unknown: 1}
+	if got := s.found(a, 6); !maps.Equal(got, want) {
 		t.Errorf("found %v, want %v", got, want)
 	}
 	for cup, want := range map[string]struct {
 		value string
 		n     uint32
-	}{"edited": {"two", 3}, "deleted": {"two", 3}, "rolled-back": {"two", 3}, "advanced": {"three", 6}, "invented": {"one", 2}, "left-alone": {"two", 2}} {
+	}{"edited": {"two", 3}, "deleted": {"two", 3}, "rolled-back": {"two", 3}, "advanced": {"three", 6}, "defaced": {"two", 3}, "invented": {"one", 2}, "left-alone": {"two", 2}} {
 		if value, _, r := s.get(cup); value != want.value || r.N != want.n {
 			t.Errorf("%s is %q at %s, want %q at n %d", cup, value, r, want.value, want.n)
 		}

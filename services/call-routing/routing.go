@@ -96,7 +96,7 @@ func New(_ context.Context, cfg Config, b *boot.Backends) (*Service, error) {
 	}
 	s.flow = flow.New(flow.Config{Store: s.store, Push: push.New(b.NATS, b.Log), Logger: b.Log, Registry: b.Registry, Workers: cfg.Workers})
 	s.auditor = rebuild.NewAuditor(rebuild.AuditorConfig{
-		Store: s.store, Source: recovery.Source(), Compacted: s.compactor, Heal: s.flow.Heal, Logger: b.Log, Registry: b.Registry,
+		Store: s.store, Source: recovery.Source(), Compacted: s.compactor, Heal: s.flow.Heal, Derived: s.flow.Recount, Logger: b.Log, Registry: b.Registry,
 	})
 	s.sweep = sweep.New(s.store, s.flow, b.Log, b.Registry)
 	s.signaling = command.NewSignaling(s.flow, b.NATS, cfg.InventoryEvery, b.Log, b.Registry)

@@ -243,6 +243,8 @@ type pod struct {
 	reg     *prometheus.Registry
 	// stop ends it as SIGTERM would; the edge first.
 	stop func()
+	// recounted is how many differences its recounts have found.
+	recounted int
 }
 
 func (s *stage) startPod(name string) *pod {

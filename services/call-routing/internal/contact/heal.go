@@ -36,8 +36,28 @@ func Rightful(w *routingv1.Workload, agent string, c *routingv1.Contact, revisio
 	case len(w.Cards) == before:
 		return nil
 	}
-	if at := w.At.AsTime(); w.At == nil || at.Before(now) {
+	moveOn(w, now)
+	return w
+}
+
+// Holds reports whether the workload has exactly these cards, in whatever order.
+func Holds(w *routingv1.Workload, cards []*routingv1.Card) bool {
+	return len(w.GetCards()) == len(cards) && !slices.ContainsFunc(cards, func(card *routingv1.Card) bool {
+		return !slices.ContainsFunc(w.Cards, func(has *routingv1.Card) bool { return proto.Equal(has, card) })
+	})
+}
+
+// Holding is a workload with exactly these cards, oldest state first. w is what was found; nil if nothing that can be read.
+func Holding(w *routingv1.Workload, agent string, cards []*routingv1.Card, now time.Time) *routingv1.Workload {
+	after := &routingv1.Workload{AgentId: agent, IdleSince: w.GetIdleSince(), At: w.GetAt(), Cards: slices.Clone(cards)}
+	slices.SortFunc(after.Cards, func(a, b *routingv1.Card) int { return a.Since.AsTime().Compare(b.Since.AsTime()) })
+	moveOn(after, now)
+	return after
+}
+
+// moveOn never lets a workload's time go back.
+func moveOn(w *routingv1.Workload, now time.Time) {
+	if w.At == nil || w.At.AsTime().Before(now) {
 		w.At = stamp(now)
 	}
-	return w
 }

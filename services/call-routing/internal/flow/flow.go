@@ -51,15 +51,21 @@ type Flow struct {
 	metrics *metrics
 	log     *zap.Logger
 
+	recounts map[string]*recounts // by tenant, never changed after New
+
 	dueLooks sync.Map // agent lanes with a look that has not begun
 }
 
 // New makes a Flow.
 func New(cfg Config) *Flow {
-	return &Flow{
+	f := &Flow{
 		store: cfg.Store, push: cfg.Push, lanes: lane.New(cfg.Workers), taken: newTaken(),
-		metrics: newMetrics(cfg.Registry), log: cfg.Logger,
+		metrics: newMetrics(cfg.Registry), log: cfg.Logger, recounts: map[string]*recounts{},
 	}
+	for _, tenant := range cfg.Store.Tenants() {
+		f.recounts[tenant] = &recounts{flow: f, tenant: tenant}
+	}
+	return f
 }
 
 // Wait returns when nothing is under way any more.

@@ -98,6 +98,7 @@ func healWorkloads(ctx context.Context, tx *commit.Tx, c *contact.Change) (told 
 			tx.Guard(r)
 			continue
 		}
+		leap(tx, r, commit.Revision{})
 		d := &decision{}
 		if err := keepWorkload(tx, d, r, after); err != nil {
 			return nil, err

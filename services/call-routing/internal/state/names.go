@@ -19,6 +19,7 @@ func QueueEntry(queue string) string   { return "queue:" + queue }    // provisi
 func Boot(id string) string            { return "boot:" + id }        // routingv1.Switch
 func ContactID(record string) string   { return record[len("contact:"):] }
 func IsContact(record string) bool     { return len(record) > 8 && record[:8] == "contact:" }
+func IsWorkload(record string) bool    { return len(record) > 9 && record[:9] == "workload:" }
 func WorkloadAgent(name string) string { return name[len("workload:"):] }
 
 // Indexes. In Redis each is a sorted set. All but waiting and in hand are hints: a commit's guards decide.
