@@ -9,16 +9,19 @@ import (
 	"io"
 	"os"
 	"strconv"
+	"sync"
 	"text/tabwriter"
 	"time"
 
 	"github.com/redis/go-redis/v9"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/busyhour/busyhour/api/topics"
 	"github.com/busyhour/busyhour/pkg/commit"
 	"github.com/busyhour/busyhour/pkg/eventlog"
 	"github.com/busyhour/busyhour/services/busyhour/internal/fleet"
 	"github.com/busyhour/busyhour/services/busyhour/internal/plan"
+	"github.com/busyhour/busyhour/services/busyhour/internal/simulate"
 )
 
 // StartConfig of a measurement of starts and rebuilds. Redis is flushed: nobody else may use it.
@@ -29,13 +32,16 @@ type StartConfig struct {
 	// Past is what the log has behind it; Starts is how often the services are started.
 	Past   Past
 	Starts int
-	Say    func(format string, args ...any)
+	// BHCC that come in while Redis is flushed; zero: it is flushed while nothing happens.
+	BHCC float64
+	Say  func(format string, args ...any)
 }
 
 // StartResult is how long it took.
 type StartResult struct {
 	Machine Machine `json:"machine"`
 	Past    Past    `json:"past"`
+	BHCC    float64 `json:"bhcc"`
 	// Ready is from the start of a process to its readiness, in ms, by service: Redis is verified.
 	Ready map[string][]float64 `json:"ready_ms"`
 	// Open is from a flush of Redis to the open gate, in ms, by service.
@@ -69,9 +75,9 @@ func Start(ctx context.Context, cfg StartConfig) (*StartResult, error) {
 	rdb := redis.NewClient(&redis.Options{Addr: cfg.Servers.Redis[0], DB: cfg.Servers.RedisDB})
 	defer rdb.Close()
 	s := &starter{cfg: cfg, fleet: f, redis: rdb, result: &StartResult{
-		Machine: machine(), Past: cfg.Past, Ready: map[string][]float64{}, Open: map[string]float64{}, Phases: map[string][]Step{},
+		Machine: machine(), Past: cfg.Past, BHCC: cfg.BHCC, Ready: map[string][]float64{}, Open: map[string]float64{}, Phases: map[string][]Step{},
 	}}
-	for _, step := range []func(context.Context) error{s.past(kafka), s.compacted, s.flushed, s.started} {
+	for _, step := range []func(context.Context) error{s.past(kafka), s.compacted, s.flushedUnderLoad, s.started} {
 		if err := step(ctx); err != nil {
 			return nil, fmt.Errorf("%w\nthe logs are in %s", err, cfg.Dir)
 		}
@@ -154,6 +160,39 @@ func (s *starter) sum(ctx context.Context, metric string) (sum float64, err erro
 		sum += by[""]
 	}
 	return sum, nil
+}
+
+// flushedUnderLoad empties Redis in the middle of some calls.
+func (s *starter) flushedUnderLoad(ctx context.Context) error {
+	if s.cfg.BHCC == 0 {
+		return s.flushed(ctx)
+	}
+	load := simulate.DefaultLoad()
+	load.Targets, load.Tenant, load.BHCC, load.Agents, load.Span = s.fleet.Targets(), s.cfg.Tenant, s.cfg.BHCC, 100, 10*time.Second
+	began := make(chan struct{})
+	load.Began = sync.OnceFunc(func() { close(began) })
+	both, ctx := errgroup.WithContext(ctx)
+	both.Go(func() error {
+		report, err := simulate.Run(ctx, load)
+		if err == nil && report.Audit.Found > 0 {
+			err = fmt.Errorf("%d findings of the load beside the flush, the first: %s", report.Audit.Found, report.Audit.First[0])
+		}
+		return err
+	})
+	both.Go(func() error {
+		select {
+		case <-began:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+		select {
+		case <-time.After(load.Span / 2):
+			return s.flushed(ctx)
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	})
+	return both.Wait()
 }
 
 // flushed empties Redis and waits until both services are open again.
@@ -259,7 +298,8 @@ func ms(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
 
 // Write prints the result for people.
 func (r *StartResult) Write(w io.Writer) {
-	fmt.Fprintf(w, "On %d CPUs, with %d events, %d live contacts, %d stubs and %d agents in the log:\n\n", r.Machine.CPUs, r.Past.Events, r.Past.Contacts, r.Past.Stubs, r.Past.Agents)
+	fmt.Fprintf(w, "On %d CPUs, with %d events, %d live contacts, %d stubs and %d agents in the log, and %g calls an hour during the flush:\n\n",
+		r.Machine.CPUs, r.Past.Events, r.Past.Contacts, r.Past.Stubs, r.Past.Agents, r.BHCC)
 	t := tabwriter.NewWriter(w, 2, 0, 2, ' ', 0)
 	for _, service := range []string{fleet.Provisioning, fleet.Routing, fleet.Presence} {
 		fmt.Fprintf(t, "%s\tstart to ready, ms\t%.0f\n", service, r.Ready[service])

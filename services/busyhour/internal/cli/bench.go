@@ -72,8 +72,8 @@ func newBenchStart() *cobra.Command {
 		Use:   "start",
 		Short: "Measure starts, and rebuilds of a flushed Redis, behind a long log",
 		Long: `Starts one process of each service against the Kafka, Redis and NATS that the environment names, writes a past into the
-log, waits until it is compacted, FLUSHES THE REDIS DATABASE and measures how long the gates stay closed; then stops and
-starts each service and measures how long it takes to be ready.`,
+log, waits until it is compacted, FLUSHES THE REDIS DATABASE while calls come in and measures how long the gates stay
+closed; then stops and starts each service and measures how long it takes to be ready.`,
 		Args: cobra.NoArgs,
 	}
 	f := c.Flags()
@@ -83,6 +83,7 @@ starts each service and measures how long it takes to be ready.`,
 	f.IntVar(&cfg.Past.Stubs, "stubs", 0, "contacts that have just ended")
 	f.IntVar(&cfg.Past.Agents, "agents", 10_000, "agents who are available")
 	f.IntVar(&cfg.Starts, "starts", 5, "starts of each service")
+	f.Float64Var(&cfg.BHCC, "bhcc", 20_000, "calls per hour that come in while Redis is flushed; 0: none")
 	f.StringVar(&cfg.Bin, "bin", besideUs(), "directory with the services' binaries")
 	f.StringVar(&cfg.Dir, "logs", "out/bench", "directory for configuration files and logs")
 	c.RunE = func(c *cobra.Command, _ []string) (err error) {
