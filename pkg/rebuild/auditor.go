@@ -291,6 +291,9 @@ func (a *Auditor) confirm(ctx context.Context, tenant string, suspects map[strin
 		return nil // what was seen meanwhile says nothing
 	}
 	for name, l := range still {
+		if ctx.Err() != nil {
+			return nil // the pod stops: others find the rest
+		}
 		if l == suspects[name] {
 			a.heal(ctx, tenant, l)
 		}

@@ -16,14 +16,21 @@ import (
 	"github.com/busyhour/busyhour/pkg/commit"
 )
 
-// audit starts an auditor of the shop that goes fast, beside a compactor.
-func (s *shop) audit() (*Auditor, *Compactor) {
+// auditor of the shop that goes fast, beside a compactor.
+func (s *shop) auditor(heal func(context.Context, Healing) error) (*Auditor, *Compactor) {
 	s.Helper()
 	c, _ := s.compact()
 	a := NewAuditor(AuditorConfig{
-		Store: s.store, Source: s.recovery.source, Compacted: c, Heal: s.heal, Logger: zap.NewNop(), Registry: prometheus.NewRegistry(),
+		Store: s.store, Source: s.recovery.source, Compacted: c, Heal: heal, Logger: zap.NewNop(), Registry: prometheus.NewRegistry(),
 	})
 	a.pace = auditPace{round: 100 * time.Millisecond, second: 700 * time.Millisecond, settle: 500 * time.Millisecond}
+	return a, c
+}
+
+// audit starts an auditor.
+func (s *shop) audit() (*Auditor, *Compactor) {
+	s.Helper()
+	a, c := s.auditor(s.heal)
 	ctx, cancel := context.WithCancel(context.Background())
 	var running sync.WaitGroup
 	running.Go(func() { _ = a.Run(ctx) })
@@ -123,6 +130,31 @@ func TestTheAuditorRaisesNoFalseAlarm(t *testing.T) {
 	changing()
 	if n := testutil.CollectAndCount(a.metrics.divergences); n != 0 {
 		t.Errorf("%d kinds of divergences where nothing was tampered with", n)
+	}
+}
+
+// A pod that stops in the midst of many differences leaves the rest to others.
+func TestAStoppedAuditorHealsNoMore(t *testing.T) {
+	s := compactedServers(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	healed := 0
+	a, _ := s.auditor(func(context.Context, Healing) error {
+		healed++
+		cancel()
+		return nil
+	})
+	epoch, _ := s.store.Verified(tenant)
+	rdb := redis.NewClient(&redis.Options{Addr: s.redis.Addr})
+	defer rdb.Close()
+	for i := range 10 {
+		cup := fmt.Sprint("cup", i)
+		s.durable(s.put("", cup, "x"))
+		rdb.Del(t.Context(), commit.Key(tenant, "shop", epoch, cup))
+	}
+	err := a.Run(ctx)
+	if failed := testutil.ToFloat64(a.metrics.healed.WithLabelValues("failed")); err != nil || healed != 1 || failed != 0 {
+		t.Errorf("%d records were healed and %v tried in vain, want 1 and 0, for then it was stopped; %v", healed, failed, err)
 	}
 }
 

@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// stopLimit is how long a process may take to end after SIGTERM.
+// stopLimit is how long a process may take to end after SIGTERM, and to say why it does not after SIGQUIT.
 const stopLimit = 40 * time.Second
 
 // Child is a process that does not outlive this one. It can be started again after it has ended.
@@ -109,10 +109,15 @@ func (c *Child) wait(cmd *exec.Cmd, exited chan struct{}) error {
 		}
 		return nil
 	case <-time.After(stopLimit):
+		_ = cmd.Process.Signal(syscall.SIGQUIT) // a Go process writes where its goroutines are, and ends
+	}
+	select {
+	case <-exited:
+	case <-time.After(stopLimit):
 		_ = cmd.Process.Kill()
 		<-exited
-		return fmt.Errorf("%s did not end within %s of SIGTERM and was killed", c.Name, stopLimit)
 	}
+	return fmt.Errorf("%s did not end within %s of SIGTERM and was killed; where it hung is at the end of %s", c.Name, stopLimit, c.Log)
 }
 
 // Kill ends it with SIGKILL, as a machine that dies would.
