@@ -13,7 +13,7 @@ import (
 )
 
 // Main is the main function of a binary: it runs until SIGTERM or SIGINT, which end run's context; a second one ends
-// the process at once. An error becomes one line and exit code 1.
+// the process at once. An error becomes one line, and exit code 1, or an Exit's.
 func Main(service string, run func(ctx context.Context, args []string) error) {
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, syscall.SIGTERM, os.Interrupt)
@@ -21,6 +21,15 @@ func Main(service string, run func(ctx context.Context, args []string) error) {
 	go stopOn(signals, cancel, os.Exit)
 	os.Exit(exitCode(os.Stderr, service, run(ctx, os.Args[1:])))
 }
+
+// Exit is an error with an exit code of its own.
+type Exit struct {
+	Code int
+	Err  error
+}
+
+func (e *Exit) Error() string { return e.Err.Error() }
+func (e *Exit) Unwrap() error { return e.Err }
 
 // stopOn waits for two signals, or more if exit is a test's.
 func stopOn(signals <-chan os.Signal, stop context.CancelCauseFunc, exit func(code int)) {
@@ -39,5 +48,9 @@ func exitCode(w io.Writer, service string, err error) int {
 		return 0
 	}
 	fmt.Fprintf(w, "%s: %v\n", service, err)
+	var exit *Exit
+	if errors.As(err, &exit) {
+		return exit.Code
+	}
 	return 1
 }

@@ -43,6 +43,7 @@ func TestExitCodes(t *testing.T) {
 		{nil, 0, ""},
 		{fmt.Errorf("x: %w", config.ErrHelp), 0, ""},
 		{errors.New("redis: away"), 1, "thing: redis: away\n"},
+		{fmt.Errorf("job 7: %w", &Exit{2, errors.New("one failed")}), 2, "thing: job 7: one failed\n"},
 	} {
 		var b strings.Builder
 		if code := exitCode(&b, "thing", c.err); code != c.code || b.String() != c.line {

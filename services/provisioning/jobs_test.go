@@ -1,6 +1,7 @@
 package provisioning_test
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"strings"
@@ -155,6 +156,40 @@ func TestADeadWorkersItemsAreRunByAnother(t *testing.T) {
 	hangs.Store(false)
 	b := s.startPod("b", cfg)
 	if j = b.ended(j.GetId()); j.GetApplied() != 16 {
+		t.Errorf("ended as %v", j)
+	}
+}
+
+// Something goes wrong in Redis for a moment. The worker that has the item tries again, long before another takes it over.
+func TestARunWithoutAnOutcomeIsRepeatedSoon(t *testing.T) {
+	s := newStage(t)
+	cfg := s.told()
+	cfg.Work.Concurrency = 1
+	open, first := make(chan struct{}), make(chan string, 2)
+	s.downstream.answers(func(r *http.Request) int { first <- r.URL.Path; <-open; return http.StatusOK })
+	p := s.startPod("a", cfg)
+	j := p.mustCreate("r-1", upserts(2)...)
+	waits := uint32(2)
+	if strings.HasSuffix(<-first, "agent-00002") {
+		waits = 1
+	}
+	s.await("the other waits for the worker", func() bool { return p.metric("busyhour_provisioning_stream_items") == 2 })
+	rdb := redis.NewUniversalClient(&s.redis)
+	defer rdb.Close()
+	keys, err := rdb.Keys(t.Context(), fmt.Sprintf("{%s}:provisioning:*:item:%s/%d", s.tenant, j.GetId(), waits)).Result()
+	if err != nil || len(keys) != 1 {
+		t.Fatalf("records of item %d: %v, %v", waits, keys, err)
+	}
+	aside := keys[0] + ":aside"
+	if err := errors.Join(rdb.Rename(t.Context(), keys[0], aside).Err(), rdb.Set(t.Context(), keys[0], "nonsense", 0).Err()); err != nil {
+		t.Fatal(err)
+	}
+	close(open)
+	s.await("a run has come to nothing", func() bool { return p.metric("busyhour_provisioning_undecided_runs_total") > 0 })
+	if err := rdb.Rename(t.Context(), aside, keys[0]).Err(); err != nil {
+		t.Fatal(err)
+	}
+	if j = p.ended(j.GetId()); j.GetApplied() != 2 {
 		t.Errorf("ended as %v", j)
 	}
 }

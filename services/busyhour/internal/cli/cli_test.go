@@ -28,7 +28,7 @@ func TestCommandsSayWhatTheyShould(t *testing.T) {
 		{[]string{"topics", "plan", "--output", "json"}, []string{`"topic": "` + topics.Signals}},
 		{[]string{"config"}, []string{"# call-routing:", "# agent-presence:", "# provisioning:", "BUSYHOUR_KAFKA_BROKERS"}},
 		{[]string{"config", "provisioning"}, []string{"# provisioning:"}},
-		{[]string{"--help"}, []string{"bench", "call", "close", "config", "simulate", "switches", "topics", "up"}},
+		{[]string{"--help"}, []string{"bench", "call", "close", "config", "provision", "simulate", "switches", "topics", "up"}},
 	} {
 		got, err := run(t, c.args...)
 		if err != nil {
@@ -55,6 +55,9 @@ func TestWrongUseIsAnError(t *testing.T) {
 		{[]string{"close", "c-1"}, "reason"},
 		{[]string{"close", "--reason", "it hangs"}, "accepts 1 arg"},
 		{[]string{"switches", "reap", "sbc-1"}, "reason"},
+		{[]string{"provision", "import", "nowhere.csv"}, "nowhere.csv"},
+		{[]string{"provision", "watch"}, "accepts 1 arg"},
+		{[]string{"provision", "outcomes", "j-1", "--url", "127.0.0.1"}, "http://host:port"},
 		{[]string{"dance"}, "unknown command"},
 	} {
 		if _, err := run(t, c.args...); err == nil || !strings.Contains(err.Error(), c.says) {

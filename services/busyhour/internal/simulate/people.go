@@ -113,11 +113,10 @@ func (c *Clients) runJob(ctx context.Context, tenant string, items []*provisioni
 // awaitJob asks until no item is pending.
 func (c *Clients) awaitJob(ctx context.Context, tenant, id string) error {
 	for {
-		got, err := ask(ctx, c.Jobs, provisioningv1connect.JobServiceClient.GetJob, &provisioningv1.GetJobRequest{Tenant: tenant, Id: id})
+		job, _, err := c.Job(ctx, tenant, id)
 		if err != nil {
-			return fmt.Errorf("job %s of tenant %s: %w", id, tenant, err)
+			return err
 		}
-		job := got.Job
 		if job.Failed > 0 && job.Pending == 0 {
 			return fmt.Errorf("job %s of tenant %s: %d of %d items failed, for instance: %s", id, tenant, job.Failed, job.Total, c.firstFailure(ctx, tenant, id))
 		}
@@ -131,18 +130,13 @@ func (c *Clients) awaitJob(ctx context.Context, tenant, id string) error {
 }
 
 func (c *Clients) firstFailure(ctx context.Context, tenant, job string) string {
-	for token := ""; ; {
-		page, err := ask(ctx, c.Jobs, provisioningv1connect.JobServiceClient.ListOutcomes, &provisioningv1.ListOutcomesRequest{Tenant: tenant, JobId: job, PageSize: 1000, PageToken: token})
-		if err != nil {
-			return err.Error()
-		}
-		for _, o := range page.Outcomes {
-			if o.Outcome == provisioningv1.ItemOutcome_ITEM_OUTCOME_FAILED {
-				return o.AgentId + ": " + o.Reason
-			}
-		}
-		if token = page.NextPageToken; token == "" {
-			return "no outcome says so"
-		}
+	said := "no outcome says so"
+	err := c.Outcomes(ctx, tenant, job, provisioningv1.ItemOutcome_ITEM_OUTCOME_FAILED, func(o *provisioningv1.Outcome) bool {
+		said = o.AgentId + ": " + o.Reason
+		return false
+	})
+	if err != nil {
+		return err.Error()
 	}
+	return said
 }

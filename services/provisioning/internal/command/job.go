@@ -59,13 +59,14 @@ func (j *Job) ListOutcomes(ctx context.Context, req *connect.Request[provisionin
 	if err != nil {
 		return nil, err
 	}
-	items, last, verified, err := j.flow.ListOutcomes(ctx, req.Msg.GetTenant(), req.Msg.GetJobId(), after, pageSize(req.Msg.GetPageSize()))
+	m := req.Msg
+	page, verified, err := j.flow.ListOutcomes(ctx, m.GetTenant(), m.GetJobId(), m.GetOutcome(), after, pageSize(m.GetPageSize()))
 	if err != nil {
 		return nil, err
 	}
-	res := &provisioningv1.ListOutcomesResponse{Outcomes: items, Verified: verified}
-	if last > 0 {
-		res.NextPageToken = pageToken("items", strconv.FormatUint(uint64(last), 10))
+	res := &provisioningv1.ListOutcomesResponse{Outcomes: page.Items, Verified: verified}
+	if page.Last > 0 {
+		res.NextPageToken = pageToken("items", strconv.FormatUint(uint64(page.Last), 10))
 	}
 	return connect.NewResponse(res), nil
 }

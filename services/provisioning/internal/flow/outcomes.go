@@ -29,9 +29,15 @@ func (f *Flow) GetJob(ctx context.Context, tenant, id string) (j *provisioningv1
 	return j, verified, err
 }
 
-// ListOutcomes reads up to n items of a job after a number, in order. last is the number to go on from; it is zero when
-// there are no more.
-func (f *Flow) ListOutcomes(ctx context.Context, tenant, id string, after uint32, n int) (items []*provisioningv1.Outcome, last uint32, verified bool, err error) {
+// Outcomes is a page of a job's items.
+type Outcomes struct {
+	Items []*provisioningv1.Outcome
+	// Last is the number to go on from; zero when there are no more.
+	Last uint32
+}
+
+// ListOutcomes reads up to n items of a job after a number, in order; with an outcome named, only those that ended so.
+func (f *Flow) ListOutcomes(ctx context.Context, tenant, id string, only provisioningv1.ItemOutcome, after uint32, n int) (page Outcomes, verified bool, err error) {
 	var j *provisioningv1.Job
 	verified, err = f.store.Read(ctx, tenant, func(ctx context.Context, tx *commit.Tx) error {
 		r := tx.Record(state.Job(id))
@@ -41,28 +47,50 @@ func (f *Flow) ListOutcomes(ctx context.Context, tenant, id string, after uint32
 		if j, err = state.JobIn(r); err != nil || j == nil {
 			return err
 		}
-		end := min(uint64(after)+uint64(n), uint64(j.GetTotal()))
-		var records []*commit.Record
-		for number := uint64(after) + 1; number <= end; number++ {
-			records = append(records, tx.Record(state.Item(id, uint32(number))))
-		}
-		if err := tx.Fetch(ctx); err != nil {
+		numbers, err := numbersOf(ctx, tx, j, only, after, n+1)
+		if err != nil {
 			return err
 		}
-		if end < uint64(j.GetTotal()) {
-			last = uint32(end)
+		if len(numbers) > n {
+			numbers = numbers[:n]
+			page.Last = numbers[n-1]
 		}
-		items, err = outcomes(j, after, records)
+		page.Items, err = outcomes(ctx, tx, j, numbers)
 		return err
 	})
 	if err == nil && j == nil {
 		err = unless(verified, tenant, noJob(id))
 	}
-	return items, last, verified, err
+	return page, verified, err
+}
+
+// numbersOf are the next n items after a number.
+func numbersOf(ctx context.Context, tx *commit.Tx, j *provisioningv1.Job, only provisioningv1.ItemOutcome, after uint32, n int) (numbers []uint32, err error) {
+	if only == provisioningv1.ItemOutcome_ITEM_OUTCOME_UNSPECIFIED {
+		for number := uint64(after) + 1; number <= min(uint64(after)+uint64(n), uint64(j.GetTotal())); number++ {
+			numbers = append(numbers, uint32(number))
+		}
+		return numbers, nil
+	}
+	ended := tx.After(state.Ended(j.GetId(), only), float64(after)+1, 0, n)
+	if err := tx.Fetch(ctx); err != nil {
+		return nil, err
+	}
+	for _, m := range ended.List {
+		numbers = append(numbers, uint32(m.Score))
+	}
+	return numbers, nil
 }
 
 // outcomes are what callers see of items. One that has not come in yet is pending.
-func outcomes(j *provisioningv1.Job, after uint32, records []*commit.Record) ([]*provisioningv1.Outcome, error) {
+func outcomes(ctx context.Context, tx *commit.Tx, j *provisioningv1.Job, numbers []uint32) ([]*provisioningv1.Outcome, error) {
+	records := make([]*commit.Record, len(numbers))
+	for i, number := range numbers {
+		records[i] = tx.Record(state.Item(j.GetId(), number))
+	}
+	if err := tx.Fetch(ctx); err != nil {
+		return nil, err
+	}
 	items := make([]*provisioningv1.Outcome, len(records))
 	for i, r := range records {
 		o, err := state.ItemIn(r)
@@ -70,7 +98,7 @@ func outcomes(j *provisioningv1.Job, after uint32, records []*commit.Record) ([]
 			return nil, err
 		}
 		if o == nil {
-			o = job.Unseen(j, after+uint32(i)+1)
+			o = job.Unseen(j, numbers[i])
 		}
 		o.Request = nil
 		items[i] = o

@@ -41,6 +41,14 @@ func Applied(job string) string { return "applied:" + job }
 // Failed is the index of a job's items that failed.
 func Failed(job string) string { return "failed:" + job }
 
+// Ended is the index of a job's items with an outcome.
+func Ended(job string, outcome provisioningv1.ItemOutcome) string {
+	if outcome == provisioningv1.ItemOutcome_ITEM_OUTCOME_APPLIED {
+		return Applied(job)
+	}
+	return Failed(job)
+}
+
 const (
 	agentPrefix = "agent:"
 	queuePrefix = "queue:"

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"runtime/debug"
+	"time"
 
 	"go.uber.org/zap"
 
@@ -15,18 +16,41 @@ import (
 	"github.com/busyhour/busyhour/services/provisioning/internal/stream"
 )
 
-// run runs an item and takes it out of the stream, if it has ended.
+// After a run that came to no outcome, an item is left alone for so long; then for twice as long.
+const (
+	againAfter  = 100 * time.Millisecond
+	againAtMost = 5 * time.Second
+)
+
+// run runs an item until it has ended, for as long as one worker may have it. What has no outcome by then another worker
+// takes over; what belongs to an epoch that is over, the present one has put into its own stream.
 func (p *Pool) run(ctx context.Context, n stream.Namespace, e stream.Entry) {
 	ctx, cancel := context.WithTimeout(ctx, p.cfg.ItemTimeout)
 	defer cancel()
-	err := p.end(ctx, n.Tenant, e.Item)
-	if err == nil {
-		err = p.stream.Done(ctx, n, e)
-	}
-	if err != nil {
+	for wait := againAfter; ; wait = min(2*wait, againAtMost) {
+		err := p.once(ctx, n, e)
+		if err == nil {
+			return
+		}
 		p.metrics.undecided.Inc()
 		p.log.Warn("item has no outcome yet, it will be run again", zap.String("tenant", n.Tenant), zap.String("item", e.Item), zap.Error(err))
+		select {
+		case <-time.After(wait):
+		case <-ctx.Done():
+			return
+		}
+		if epoch, open := p.store.Verified(n.Tenant); !open || epoch != n.Epoch {
+			return
+		}
 	}
+}
+
+// once runs an item and takes it out of the stream, if it has ended.
+func (p *Pool) once(ctx context.Context, n stream.Namespace, e stream.Entry) error {
+	if err := p.end(ctx, n.Tenant, e.Item); err != nil {
+		return err
+	}
+	return p.stream.Done(ctx, n, e)
 }
 
 // end brings an item to its end. An error means that it has none yet.

@@ -980,8 +980,10 @@ type ListOutcomesRequest struct {
 	Tenant string                 `protobuf:"bytes,1,opt,name=tenant,proto3" json:"tenant,omitempty"`
 	JobId  string                 `protobuf:"bytes,2,opt,name=job_id,json=jobId,proto3" json:"job_id,omitempty"`
 	// 1 to 1,000; 0 is 100.
-	PageSize      uint32 `protobuf:"varint,3,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
-	PageToken     string `protobuf:"bytes,4,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
+	PageSize  uint32 `protobuf:"varint,3,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
+	PageToken string `protobuf:"bytes,4,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
+	// Only items with this outcome, a final one. Absent: all items.
+	Outcome       ItemOutcome `protobuf:"varint,5,opt,name=outcome,proto3,enum=busyhour.provisioning.v1.ItemOutcome" json:"outcome,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1042,6 +1044,13 @@ func (x *ListOutcomesRequest) GetPageToken() string {
 		return x.PageToken
 	}
 	return ""
+}
+
+func (x *ListOutcomesRequest) GetOutcome() ItemOutcome {
+	if x != nil {
+		return x.Outcome
+	}
+	return ItemOutcome_ITEM_OUTCOME_UNSPECIFIED
 }
 
 type ListOutcomesResponse struct {
@@ -1185,13 +1194,15 @@ const file_busyhour_provisioning_v1_job_proto_rawDesc = "" +
 	"\x02id\x18\x02 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\x02id\"]\n" +
 	"\x0eGetJobResponse\x12/\n" +
 	"\x03job\x18\x01 \x01(\v2\x1d.busyhour.provisioning.v1.JobR\x03job\x12\x1a\n" +
-	"\bverified\x18\x02 \x01(\bR\bverified\"\xc1\x01\n" +
+	"\bverified\x18\x02 \x01(\bR\bverified\"\x8e\x02\n" +
 	"\x13ListOutcomesRequest\x128\n" +
 	"\x06tenant\x18\x01 \x01(\tB \xbaH\x1dr\x1b2\x19^[a-z0-9][a-z0-9-]{0,62}$R\x06tenant\x12 \n" +
 	"\x06job_id\x18\x02 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\x05jobId\x12%\n" +
 	"\tpage_size\x18\x03 \x01(\rB\b\xbaH\x05*\x03\x18\xe8\aR\bpageSize\x12'\n" +
 	"\n" +
-	"page_token\x18\x04 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x02R\tpageToken\"\x99\x01\n" +
+	"page_token\x18\x04 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x02R\tpageToken\x12K\n" +
+	"\aoutcome\x18\x05 \x01(\x0e2%.busyhour.provisioning.v1.ItemOutcomeB\n" +
+	"\xbaH\a\x82\x01\x04\x10\x01 \x01R\aoutcome\"\x99\x01\n" +
 	"\x14ListOutcomesResponse\x12=\n" +
 	"\boutcomes\x18\x01 \x03(\v2!.busyhour.provisioning.v1.OutcomeR\boutcomes\x12&\n" +
 	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\x12\x1a\n" +
@@ -1258,20 +1269,21 @@ var file_busyhour_provisioning_v1_job_proto_depIdxs = []int32{
 	5,  // 12: busyhour.provisioning.v1.ImportAgentsResponse.job:type_name -> busyhour.provisioning.v1.Job
 	6,  // 13: busyhour.provisioning.v1.ImportAgentsResponse.errors:type_name -> busyhour.provisioning.v1.LineError
 	5,  // 14: busyhour.provisioning.v1.GetJobResponse.job:type_name -> busyhour.provisioning.v1.Job
-	4,  // 15: busyhour.provisioning.v1.ListOutcomesResponse.outcomes:type_name -> busyhour.provisioning.v1.Outcome
-	7,  // 16: busyhour.provisioning.v1.JobService.CreateJob:input_type -> busyhour.provisioning.v1.CreateJobRequest
-	9,  // 17: busyhour.provisioning.v1.JobService.ImportAgents:input_type -> busyhour.provisioning.v1.ImportAgentsRequest
-	11, // 18: busyhour.provisioning.v1.JobService.GetJob:input_type -> busyhour.provisioning.v1.GetJobRequest
-	13, // 19: busyhour.provisioning.v1.JobService.ListOutcomes:input_type -> busyhour.provisioning.v1.ListOutcomesRequest
-	8,  // 20: busyhour.provisioning.v1.JobService.CreateJob:output_type -> busyhour.provisioning.v1.CreateJobResponse
-	10, // 21: busyhour.provisioning.v1.JobService.ImportAgents:output_type -> busyhour.provisioning.v1.ImportAgentsResponse
-	12, // 22: busyhour.provisioning.v1.JobService.GetJob:output_type -> busyhour.provisioning.v1.GetJobResponse
-	14, // 23: busyhour.provisioning.v1.JobService.ListOutcomes:output_type -> busyhour.provisioning.v1.ListOutcomesResponse
-	20, // [20:24] is the sub-list for method output_type
-	16, // [16:20] is the sub-list for method input_type
-	16, // [16:16] is the sub-list for extension type_name
-	16, // [16:16] is the sub-list for extension extendee
-	0,  // [0:16] is the sub-list for field type_name
+	0,  // 15: busyhour.provisioning.v1.ListOutcomesRequest.outcome:type_name -> busyhour.provisioning.v1.ItemOutcome
+	4,  // 16: busyhour.provisioning.v1.ListOutcomesResponse.outcomes:type_name -> busyhour.provisioning.v1.Outcome
+	7,  // 17: busyhour.provisioning.v1.JobService.CreateJob:input_type -> busyhour.provisioning.v1.CreateJobRequest
+	9,  // 18: busyhour.provisioning.v1.JobService.ImportAgents:input_type -> busyhour.provisioning.v1.ImportAgentsRequest
+	11, // 19: busyhour.provisioning.v1.JobService.GetJob:input_type -> busyhour.provisioning.v1.GetJobRequest
+	13, // 20: busyhour.provisioning.v1.JobService.ListOutcomes:input_type -> busyhour.provisioning.v1.ListOutcomesRequest
+	8,  // 21: busyhour.provisioning.v1.JobService.CreateJob:output_type -> busyhour.provisioning.v1.CreateJobResponse
+	10, // 22: busyhour.provisioning.v1.JobService.ImportAgents:output_type -> busyhour.provisioning.v1.ImportAgentsResponse
+	12, // 23: busyhour.provisioning.v1.JobService.GetJob:output_type -> busyhour.provisioning.v1.GetJobResponse
+	14, // 24: busyhour.provisioning.v1.JobService.ListOutcomes:output_type -> busyhour.provisioning.v1.ListOutcomesResponse
+	21, // [21:25] is the sub-list for method output_type
+	17, // [17:21] is the sub-list for method input_type
+	17, // [17:17] is the sub-list for extension type_name
+	17, // [17:17] is the sub-list for extension extendee
+	0,  // [0:17] is the sub-list for field type_name
 }
 
 func init() { file_busyhour_provisioning_v1_job_proto_init() }

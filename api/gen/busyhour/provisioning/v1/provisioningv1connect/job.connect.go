@@ -53,7 +53,7 @@ type JobServiceClient interface {
 	// bad, no line is taken and every bad line is named.
 	ImportAgents(context.Context, *connect.Request[v1.ImportAgentsRequest]) (*connect.Response[v1.ImportAgentsResponse], error)
 	GetJob(context.Context, *connect.Request[v1.GetJobRequest]) (*connect.Response[v1.GetJobResponse], error)
-	// ListOutcomes pages through a job's items in order of their number.
+	// ListOutcomes pages through a job's items in order of their number. With an outcome named, only those that ended so.
 	ListOutcomes(context.Context, *connect.Request[v1.ListOutcomesRequest]) (*connect.Response[v1.ListOutcomesResponse], error)
 }
 
@@ -132,7 +132,7 @@ type JobServiceHandler interface {
 	// bad, no line is taken and every bad line is named.
 	ImportAgents(context.Context, *connect.Request[v1.ImportAgentsRequest]) (*connect.Response[v1.ImportAgentsResponse], error)
 	GetJob(context.Context, *connect.Request[v1.GetJobRequest]) (*connect.Response[v1.GetJobResponse], error)
-	// ListOutcomes pages through a job's items in order of their number.
+	// ListOutcomes pages through a job's items in order of their number. With an outcome named, only those that ended so.
 	ListOutcomes(context.Context, *connect.Request[v1.ListOutcomesRequest]) (*connect.Response[v1.ListOutcomesResponse], error)
 }
 
