@@ -44,6 +44,7 @@ type Compacted interface {
 	Owns(tenant, record string) bool
 	Latest(ctx context.Context, tenant, record string) (eventlog.Message, error)
 	Lag() time.Duration
+	CatchUp(ctx context.Context) error
 	Hash(value []byte) uint64
 }
 
@@ -129,11 +130,15 @@ func (a *Auditor) audit(ctx context.Context, tenant string) error {
 		return nil
 	}
 	suspects, err := a.round(ctx, tenant)
-	if err == nil && len(suspects) > 0 {
-		pause(ctx, a.pace.second)
-		err = a.confirm(ctx, tenant, suspects)
+	if err != nil || len(suspects) == 0 {
+		return err
 	}
-	return err
+	pause(ctx, a.pace.second)
+	if a.Compacted.CatchUp(ctx) != nil {
+		a.metrics.skipped.WithLabelValues("behind").Inc()
+		return nil
+	}
+	return a.confirm(ctx, tenant, suspects)
 }
 
 // derived has the service look at what follows from its records.
@@ -260,7 +265,7 @@ func (a *Auditor) differs(tenant string, s commit.Stored, epoch uint32) (look, b
 	}
 	over := e.Ended() && time.Until(e.Until) < forgetTime
 	var differs bool
-	l.Divergence, differs = a.Source.difference(s.Record, e.Revision, over, same)
+	l.Divergence, differs = a.Source.difference(s.Record, e.Revision, over, same, time.Now())
 	return l, differs
 }
 

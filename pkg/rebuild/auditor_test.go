@@ -158,6 +158,34 @@ func TestAStoppedAuditorHealsNoMore(t *testing.T) {
 	}
 }
 
+// deaf hears nothing from Kafka.
+type deaf struct{ *Compactor }
+
+func (deaf) CatchUp(context.Context) error { return context.DeadlineExceeded }
+
+// A compactor that hears nothing from Kafka does not know that it is behind: what differs from what it knows is no
+// divergence, and what it would be healed with may be old.
+func TestNothingIsJudgedByACompactorThatHearsNothing(t *testing.T) {
+	s := compactedServers(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	a, c := s.auditor(s.heal)
+	a.Compacted = deaf{c}
+	s.durable(s.put("", "cup", "x"))
+	epoch, _ := s.store.Verified(tenant)
+	rdb := redis.NewClient(&redis.Options{Addr: s.redis.Addr})
+	defer rdb.Close()
+	rdb.Del(t.Context(), commit.Key(tenant, "shop", epoch, "cup"))
+	var running sync.WaitGroup
+	running.Go(func() { _ = a.Run(ctx) })
+	s.await("it has refused to judge", func() bool { return testutil.ToFloat64(a.metrics.skipped.WithLabelValues("behind")) >= 2 })
+	cancel()
+	running.Wait()
+	if n := testutil.CollectAndCount(a.metrics.divergences); n != 0 {
+		t.Error("a divergence was counted")
+	}
+}
+
 // gone has compacted nothing, and owns what it is told.
 type gone struct {
 	*Compactor

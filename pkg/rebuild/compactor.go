@@ -161,6 +161,36 @@ func (c *Compactor) Lag() time.Duration {
 	return lag
 }
 
+const (
+	// A compactor that is well is half a second behind; one that is not, or hears nothing from Kafka, has this long.
+	catchUpTime = 3 * time.Second
+	catchUpLook = 50 * time.Millisecond
+)
+
+// CatchUp asks Kafka where the events end, and returns when all up to there, of the partitions of this pod, are known here.
+// Lag cannot tell of a Kafka that does not answer: nothing comes then either.
+//
+// Errors: what Kafka says, or that it took too long.
+func (c *Compactor) CatchUp(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, catchUpTime)
+	defer cancel()
+	for _, topic := range c.source.EventTopics() {
+		last, err := eventlog.LastOffsets(ctx, c.kafka, topic)
+		if err != nil {
+			return err
+		}
+		for _, s := range c.ready() {
+			if s.topic.Events != topic || int(s.partition) >= len(last) {
+				continue
+			}
+			if err := s.reach(ctx, last[s.partition]); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
 // ErrNoLatest is that a record has no latest event here: it never had one, it was forgotten, or another pod compacts it.
 var ErrNoLatest = errors.New("the record has no latest event in the partitions of this pod")
 

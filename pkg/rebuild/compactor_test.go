@@ -298,3 +298,19 @@ func TestWhatMovedAwayIsForgottenWhereItWas(t *testing.T) {
 		t.Errorf("the state topic has %v", records)
 	}
 }
+
+// Whatever was in the log when it was asked to catch up, it knows after.
+func TestACompactorCatchesUp(t *testing.T) {
+	s := compactedServers(t)
+	c, _ := s.compact()
+	for range 5 {
+		r := s.put("", "cup", "x")
+		s.durable(r)
+		if err := c.CatchUp(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if e, ok := c.Entry(tenant, "cup"); !ok || e.Revision != r.Revision {
+			t.Fatalf("it knows %v, the log has %v", e.Revision, r.Revision)
+		}
+	}
+}

@@ -2,6 +2,7 @@ package rebuild
 
 import (
 	"bytes"
+	"time"
 
 	"github.com/busyhour/busyhour/pkg/commit"
 )
@@ -29,12 +30,12 @@ type Divergence struct {
 // difference compares a record as Redis has it with the revision that the log has; zero if the log does not know it. over
 // says that by the log the record may be forgotten by now, same that the contents are equal. A record whose events are on
 // the way must not be compared.
-func (s *Source) difference(stored commit.Record, logged commit.Revision, over, same bool) (Divergence, bool) {
+func (s *Source) difference(stored commit.Record, logged commit.Revision, over, same bool, now time.Time) (Divergence, bool) {
 	d := Divergence{Record: stored.Name, Redis: stored.Revision, Log: logged}
 	switch {
 	case logged.IsZero():
 		d.Cause = Unknown
-		return d, stored.Exists() && s.Logged(&stored)
+		return d, stored.Exists() && s.Logged(&stored, now.Add(forgetTime))
 	case !stored.Exists():
 		d.Cause = Missing
 		return d, !over

@@ -119,7 +119,7 @@ func startShopAt(t *testing.T, cfg eventlog.Config, rdb redis.UniversalClient, e
 				b.Put("count", fmt.Append(nil, len(b.Records)))
 				return nil
 			},
-			Logged: func(r *commit.Record) bool { return r.Name != "count" },
+			Logged: func(r *commit.Record, _ time.Time) bool { return r.Name != "count" },
 		},
 	}
 	for _, f := range change {

@@ -36,6 +36,7 @@ type shelf struct {
 	mu      sync.RWMutex
 	entries map[string]map[string]Entry // tenant → record
 	loaded  bool
+	done    int64     // everything below is
 	behind  int64     // events that are not done
 	level   time.Time // when all that had come was taken that is done now
 }
@@ -221,9 +222,26 @@ func (s *shelf) write(ctx context.Context, w *eventlog.Writer, p *eventlog.Owned
 func (s *shelf) measure(end int64, taken time.Time, all bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.behind = max(0, end-s.next)
+	s.done, s.behind = s.next, max(0, end-s.next)
 	if all {
 		s.level = taken
+	}
+}
+
+// reach waits until the event at an offset is done.
+func (s *shelf) reach(ctx context.Context, offset int64) error {
+	for {
+		s.mu.RLock()
+		done := s.done
+		s.mu.RUnlock()
+		if done > offset {
+			return nil
+		}
+		select {
+		case <-time.After(catchUpLook):
+		case <-ctx.Done():
+			return fmt.Errorf("%s/%d is compacted up to %d, and has %d: %w", s.topic.Events, s.partition, done, offset, ctx.Err())
+		}
 	}
 }
 

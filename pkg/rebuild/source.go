@@ -18,8 +18,9 @@ type Source struct {
 	Derive func(b *Build) error
 	// Gap is the event that says that history is missing. It must carry no record.
 	Gap func(g commit.Gap) commit.Event
-	// Logged reports whether the log must have heard of a record like this. Of others no event tells, or not yet.
-	Logged func(r *commit.Record) bool
+	// Logged reports whether the log must have heard of a record like this, and have it still at that time. Of others no
+	// event tells, or not yet, or not any more: a record that has ended may be kept in Redis for longer than in the log.
+	Logged func(r *commit.Record, at time.Time) bool
 	// Lasting gives what of a stored value outlives the epoch it was stored in: the rest may be what Build.Replace made of
 	// it. Nil: all of it.
 	Lasting func(value []byte) []byte

@@ -44,7 +44,7 @@ func agents() rebuild.Topic {
 	}
 }
 
-func logged(r *commit.Record) bool {
+func logged(r *commit.Record, _ time.Time) bool {
 	_, ok := state.AgentOf(r.Name)
 	return ok
 }

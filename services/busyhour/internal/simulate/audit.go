@@ -14,6 +14,8 @@ import (
 const (
 	asking    = 16               // contacts asked for at the same time
 	readLimit = 15 * time.Second // for the answer
+	// A contact that has ended is forgotten after an hour; the log has it longer.
+	keptFor = time.Hour - time.Minute
 )
 
 // audit asks call-routing for every call and compares with what switches and screens saw.
@@ -61,6 +63,10 @@ func (a *audit) one(ctx, late context.Context, contact string, e entry) {
 	c, err := a.final(ctx, late, contact)
 	if connect.CodeOf(err) == connect.CodeNotFound && e.neverIn() {
 		a.count("turned away")
+		return
+	}
+	if connect.CodeOf(err) == connect.CodeNotFound && e.last.Step == Over && time.Since(e.over) > keptFor {
+		a.count("forgotten since")
 		return
 	}
 	if err != nil {

@@ -2,6 +2,8 @@ package simulate
 
 import (
 	"testing"
+	"testing/synctest"
+	"time"
 
 	routingv1 "github.com/busyhour/busyhour/api/gen/busyhour/routing/v1"
 )
@@ -40,5 +42,31 @@ func TestCallThatIsTakenBackIsNotAnswered(t *testing.T) {
 	}
 	if l.counts.Torn != 1 || l.counts.Connected != 0 || l.counts.Talking != 0 {
 		t.Errorf("counted as %+v", l.counts)
+	}
+}
+
+// An answer that the switch cannot tell within the time that call-routing waits for it is none; one that is refused before is
+// a finding, for then somebody has forgotten the offer.
+func TestAnswerThatIsToldTooLateIsNone(t *testing.T) {
+	for took, want := range map[time.Duration]routingv1.ContactState{
+		connectLimit:               routingv1.ContactState_CONTACT_STATE_ABANDONED,
+		connectLimit - time.Second: routingv1.ContactState_CONTACT_STATE_COMPLETED,
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			l := newLedger()
+			l.placed("c", 1)
+			call := &Call{Contact: "c"}
+			l.step(call, Status{Step: Ringing})
+			l.accepting("c")
+			time.Sleep(2 * time.Second)
+			l.step(call, Status{Step: Connected})
+			told := time.Now()
+			l.step(call, Status{Step: Over, EndedBy: routingv1.EndedBy_ENDED_BY_CUSTOMER})
+			time.Sleep(took - 2*time.Second)
+			l.answerRefused("c", told)
+			if ends, ok := l.calls["c"].expects(); !ok || ends != want {
+				t.Errorf("refused after %s: expected to end as %s, want %s", took, name(ends), name(want))
+			}
+		})
 	}
 }

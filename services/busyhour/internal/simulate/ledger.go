@@ -40,6 +40,7 @@ type entry struct {
 	carded   bool
 	accepted time.Time
 	last     Status
+	over     time.Time // at the switch
 	// connected: the switch said so, and had not ended the call before.
 	connected bool
 	// refused: its arrival was, for want of room; if it is over before it was told again, there never was a contact.
@@ -62,6 +63,7 @@ type Counts struct {
 	Waiting   int `json:"-"` // not yet on a screen
 	Talking   int `json:"-"` // connected and not over
 	Torn      int `json:"taken_back_while_connected"`
+	TooLate   int `json:"answer_told_too_late"`
 	Cards     int `json:"cards"`
 	Strangers int `json:"cards_of_unknown_calls"`
 	Accepted  int `json:"accepted"`
@@ -113,6 +115,7 @@ func (l *ledger) step(c *Call, s Status) {
 		}
 		e.connected = false
 	case Over:
+		e.over = time.Now()
 		l.counts.Over++
 		if e.connected {
 			l.counts.Talking--
@@ -194,6 +197,33 @@ func (l *ledger) turnedAway(contact string) {
 	defer l.mu.Unlock()
 	if e, ok := l.calls[contact]; ok {
 		e.refused = true
+	}
+}
+
+// connectLimit is how long call-routing waits for the answer of an agent who has accepted.
+const connectLimit = 10 * time.Second
+
+// answerRefused notes that nobody took the answer of a call. If the switch could not tell it before the offer was taken
+// back for want of it, the call was not answered as far as anybody can know.
+func (l *ledger) answerRefused(contact string, sent time.Time) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	e, ok := l.calls[contact]
+	if !ok || !e.connected {
+		return
+	}
+	since := sent
+	if !e.accepted.IsZero() && e.accepted.Before(sent) {
+		since = e.accepted
+	}
+	if time.Since(since) < connectLimit {
+		return
+	}
+	e.connected = false
+	l.counts.TooLate++
+	l.counts.Connected--
+	if e.last.Step != Over {
+		l.counts.Talking--
 	}
 }
 

@@ -120,8 +120,11 @@ func (l *load) acked(s Sent) {
 
 func (l *load) refused(s Sent, r *routingv1.SignalRefused) {
 	l.ledger.failed("signal "+s.Signal.Kind.String(), &Refusal{Reason: r.GetRefusal().GetReason(), Message: r.Message})
-	if s.Signal.Kind == routingv1.SignalKind_SIGNAL_KIND_OFFERED {
-		l.ledger.turnedAway(ContactID(l.cfg.Tenant, s.Signal.SwitchId, s.Signal.CallId))
+	switch contact := ContactID(l.cfg.Tenant, s.Signal.SwitchId, s.Signal.CallId); s.Signal.Kind {
+	case routingv1.SignalKind_SIGNAL_KIND_OFFERED:
+		l.ledger.turnedAway(contact)
+	case routingv1.SignalKind_SIGNAL_KIND_ANSWERED:
+		l.ledger.answerRefused(contact, s.Due)
 	}
 	if l.cfg.Watch.Refused != nil {
 		l.cfg.Watch.Refused(s, r)

@@ -138,6 +138,9 @@ func (r *Report) Write(w io.Writer) {
 	t := tabwriter.NewWriter(w, 2, 0, 2, ' ', 0)
 	fmt.Fprintf(t, "calls\toffered %d, answered %d; ended as: %s\n", r.Calls.Placed, r.Calls.Connected, listed(r.Ends))
 	fmt.Fprintf(t, "offers\t%d cards: %d accepted, %d declined, %d left alone\n", r.Calls.Cards, r.Calls.Accepted, r.Calls.Declined, r.Calls.Ignored)
+	if r.Calls.TooLate > 0 {
+		fmt.Fprintf(t, "\t%d calls whose answer could not be told before their offer was taken back\n", r.Calls.TooLate)
+	}
 	if r.Calls.Torn > 0 {
 		fmt.Fprintf(t, "\t%d calls taken back from an agent they were connected with\n", r.Calls.Torn)
 	}

@@ -47,8 +47,14 @@ func ended(m eventlog.Message) (time.Time, []byte, error) {
 	return contact.Due(e.Contact), stub, err
 }
 
-// logged: contacts have events. Workloads follow from them.
-func logged(r *commit.Record) bool { return state.IsContact(r.Name) }
+// logged: contacts have events, and the log has them until their stubs are over. Workloads follow from contacts.
+func logged(r *commit.Record, at time.Time) bool {
+	if !state.IsContact(r.Name) {
+		return false
+	}
+	c, err := state.ReadContact(r)
+	return err != nil || !contact.Final(c.State) || contact.Due(c).After(at)
+}
 
 // value is the record after the event, in the very bytes that the commit stored.
 func value(m eventlog.Message) ([]byte, error) {

@@ -2,6 +2,7 @@ package state
 
 import (
 	"slices"
+	"time"
 
 	"github.com/busyhour/busyhour/pkg/commit"
 	"github.com/busyhour/busyhour/pkg/rebuild"
@@ -73,12 +74,19 @@ func add(b *rebuild.Build, places []place) {
 	}
 }
 
-// Logged reports whether the log must have heard of a record: of all but the mark of requeueing and items that have not
-// ended, of which the log has the requests.
-func Logged(r *commit.Record) bool {
-	if !IsItem(r.Name) {
-		return r.Name != Requeued
+// Logged reports whether the log must have heard of a record, and have it still at that time: of all but the mark of
+// requeueing and items that have not ended, of which the log has the requests. What has an end the log forgets.
+func Logged(r *commit.Record, at time.Time) bool {
+	switch {
+	case r.Name == Requeued:
+		return false
+	case IsItem(r.Name):
+		o, err := ItemIn(r)
+		return err != nil || job.Final(o) && ItemDeadline(o).After(at)
+	case isJob(r.Name):
+		j, err := JobIn(r)
+		return err != nil || j.GetCreatedAt().AsTime().Add(job.Keep).After(at)
 	}
-	o, err := ItemIn(r)
-	return err != nil || job.Final(o)
+	p, err := Present(r)
+	return err != nil || p.Live() || p.Entry.GetAt().AsTime().Add(job.Keep).After(at)
 }
