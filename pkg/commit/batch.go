@@ -26,6 +26,7 @@ type verdict struct {
 	committed, duplicate bool
 	revision             Revision // of the duplicate's first outcome
 	conflict             string   // the key that somebody else changed
+	foreign              bool     // and that is a mark: another service is not open in the epoch it was read in
 	full                 bool     // the outboxes hold as much as they may
 	older                []entry  // entries of the records' outboxes that were open before
 	err                  error
@@ -162,7 +163,7 @@ func (s *Store) runCommits(ctx context.Context, tenant string, epoch uint32, bat
 	}
 	verdicts := make([]verdict, len(batch))
 	for i := range batch {
-		if verdicts[i], err = s.verdictOf(w, answer[2+i]); err != nil {
+		if verdicts[i], err = verdictOf(w, answer[2+i]); err != nil {
 			return nil, err
 		}
 	}
@@ -176,7 +177,7 @@ func (s *Store) runCommit(ctx context.Context, tenant string, w *writing) ([]any
 	return s.commit.run(ctx, s.redis, w.keys, w.args)
 }
 
-func (s *Store) verdictOf(w *writing, answer any) (verdict, error) {
+func verdictOf(w *writing, answer any) (verdict, error) {
 	fields, _ := answer.([]any)
 	words := make([]string, len(fields))
 	for i, f := range fields {
@@ -199,11 +200,8 @@ func (s *Store) verdictOf(w *writing, answer any) (verdict, error) {
 		return verdict{duplicate: true, revision: RevisionOf(number(words[1])), older: older}, err
 	case "full":
 		return verdict{full: true}, nil
-	case "foreign":
-		s.forgetForeign(words[1])
-		fallthrough
-	case "conflict":
-		return verdict{conflict: words[1]}, nil
+	case "foreign", "conflict":
+		return verdict{conflict: words[1], foreign: words[0] == "foreign"}, nil
 	}
 	return verdict{}, fmt.Errorf("commit.lua gave the verdict %q", words[0])
 }
@@ -249,7 +247,7 @@ func (w *writing) commit(tx *Tx) {
 	w.args = append(w.args, tx.op, flag(tx.grows))
 	w.args = append(w.args, len(tx.marks))
 	for _, m := range tx.marks {
-		w.args = append(w.args, w.key(m), tx.store.foreignEpoch(m))
+		w.args = append(w.args, w.key(m), tx.foreign[m])
 	}
 	w.args = append(w.args, len(tx.records))
 	for _, p := range tx.records {

@@ -26,6 +26,8 @@ var promises = []struct {
 	{"the second writer decides again on what the first made", testSecondWriterDecidesAgain},
 	{"a guard that has changed stops the commit", testGuardStopsCommit},
 	{"a foreign guard that has changed stops the commit", testForeignGuardStopsCommit},
+	{"a foreign guard holds in the epoch it was read in, whatever the pod has heard of since", testForeignGuardOfAnEarlierEpoch},
+	{"what is read of another service is of one epoch", testForeignReadsAreOfOneEpoch},
 	{"a foreign record is refused while its service is closed", testForeignClosedIsRefused},
 	{"an operation met again gives its first outcome", testSameOperationTwice},
 	{"a script that ran twice answers with its first outcome", testScriptRanTwice},
@@ -262,6 +264,68 @@ func testForeignGuardStopsCommit(t *testing.T, w *world) {
 	_, err := w.store.Do(t.Context(), w.tenant, "walk", walk)
 	if r, ok := refusal.As(err); !ok || r.Reason != "WET" || runs != 3 {
 		t.Errorf("after %d runs: %v", runs, err)
+	}
+}
+
+// weather is another service, whose sky is dry in epoch 1, and wet in epoch 2 once turn is called.
+func (w *world) weather() (turn func()) {
+	weather := w.pod("weather")
+	w.openEpoch(weather, 1)
+	w.put(weather, "", "sky", "dry")
+	return sync.OnceFunc(func() {
+		w.openEpoch(weather, 2)
+		w.put(weather, "", "sky", "wet")
+		// Somebody else in this pod has heard of it already. The old namespace still stands.
+		if _, err := w.store.Do(w.Context(), w.tenant, "", func(ctx context.Context, tx *Tx) error {
+			tx.Foreign("weather", "sky")
+			return tx.Fetch(ctx)
+		}); err != nil {
+			w.Fatal(err)
+		}
+	})
+}
+
+func testForeignGuardOfAnEarlierEpoch(t *testing.T, w *world) {
+	turn := w.weather()
+	_, err := w.store.Do(t.Context(), w.tenant, "walk", func(ctx context.Context, tx *Tx) error {
+		walker, sky := tx.Record("walker"), tx.Foreign("weather", "sky")
+		if err := tx.Fetch(ctx); err != nil {
+			return err
+		}
+		if string(sky.Value) == "wet" {
+			return refusal.New(refusal.Impossible, "WET", "stay in")
+		}
+		turn()
+		tx.Put(walker, []byte("out"), nil)
+		tx.Guard(sky)
+		return nil
+	})
+	if r, ok := refusal.As(err); !ok || r.Reason != "WET" {
+		t.Errorf("decided on a sky of an epoch that is over: %v", err)
+	}
+}
+
+func testForeignReadsAreOfOneEpoch(t *testing.T, w *world) {
+	turn := w.weather()
+	runs := 0
+	_, err := w.store.Do(t.Context(), w.tenant, "walk", func(ctx context.Context, tx *Tx) error {
+		runs++
+		before := tx.Foreign("weather", "sky")
+		if err := tx.Fetch(ctx); err != nil {
+			return err
+		}
+		turn()
+		after := tx.Foreign("weather", "sky")
+		if err := tx.Fetch(ctx); err != nil {
+			return err
+		}
+		if string(before.Value) != string(after.Value) {
+			t.Errorf("the sky is %s, then %s, to one decision", before.Value, after.Value)
+		}
+		return nil
+	})
+	if err != nil || runs != 2 {
+		t.Errorf("%d runs, %v", runs, err)
 	}
 }
 

@@ -31,7 +31,7 @@ func (l *loading) key(k string) int {
 type readRecord struct{ r *Record }
 
 func (q readRecord) ask(tx *Tx, l *loading) {
-	q.r.key, q.r.epoch = tx.foreignKey(q.r.Service, q.r.Name)
+	q.r.key = tx.foreignKey(q.r.Service, q.r.Name)
 	l.args = append(l.args, "r", l.key(q.r.key))
 }
 
@@ -56,8 +56,7 @@ type readIndex struct {
 }
 
 func (q readIndex) ask(tx *Tx, l *loading) {
-	key, _ := tx.foreignKey(q.service, q.index)
-	l.args = append(l.args, "i", l.key(key), score(q.min), q.skip, q.n)
+	l.args = append(l.args, "i", l.key(tx.foreignKey(q.service, q.index)), score(q.min), q.skip, q.n)
 }
 
 func (q readIndex) take(answer any) error {
@@ -164,32 +163,55 @@ func (tx *Tx) fetch(ctx context.Context) error {
 		}
 		why, _ := answer[0].(string)
 		if index, ok := strings.CutPrefix(why, "foreign "); ok && (try == 0 || !tx.unverified) {
-			tx.store.forgetForeign(tx.marks[number(index)-1])
+			if err := tx.forget(tx.marks[number(index)-1]); err != nil {
+				return err
+			}
 			continue
 		}
 		if why != "" && !tx.unverified {
 			tx.store.shut(tx.tenant, tx.epoch, "mark: "+why)
 			return tx.store.closed(tx.tenant)
 		}
-		tx.why = why
+		if tx.why == "" {
+			tx.why = why
+		}
+		for _, mark := range tx.marks {
+			tx.settled[mark] = true
+		}
 		return tx.take(answer)
 	}
 	return foreignClosed(tx.marks[0])
 }
 
+// learnMarks settles in which epoch of each other service this Tx reads.
 func (tx *Tx) learnMarks(ctx context.Context) error {
 	for _, mark := range tx.marks {
-		if tx.store.foreignEpoch(mark) != 0 {
+		if tx.foreign[mark] != 0 {
 			continue
 		}
-		epoch, err := tx.store.learnForeign(ctx, mark)
+		epoch, err := tx.store.foreignEpoch(ctx, mark)
 		if err != nil {
 			return fmt.Errorf("read mark %s: %w", mark, err)
 		}
 		if epoch == 0 && !tx.unverified {
 			return foreignClosed(mark)
 		}
+		tx.foreign[mark] = epoch
 	}
+	return nil
+}
+
+// errMoved is that another service has moved on to another epoch since this Tx read from it.
+var errMoved = errors.New("another service has begun a new epoch since it was read from")
+
+// forget gives up the epoch of another service, for it is not open any more. What was read in it would be decided on
+// together with what is read now, and guarded where nobody writes any more.
+func (tx *Tx) forget(mark string) error {
+	tx.store.forgetForeign(mark, tx.foreign[mark])
+	if tx.settled[mark] && !tx.unverified {
+		return fmt.Errorf("%s: %w", mark, errMoved)
+	}
+	delete(tx.foreign, mark)
 	return nil
 }
 
@@ -197,7 +219,7 @@ func (tx *Tx) load(ctx context.Context) ([]any, error) {
 	l := loading{keys: append([]string{MarkKey(tx.tenant, tx.store.service)}, tx.marks...)}
 	l.args = append(l.args, tx.epoch, len(tx.marks))
 	for _, m := range tx.marks {
-		l.args = append(l.args, tx.store.foreignEpoch(m))
+		l.args = append(l.args, tx.foreign[m])
 	}
 	for _, q := range tx.asked {
 		q.ask(tx, &l)

@@ -176,6 +176,10 @@ func (s *Store) do(ctx context.Context, tenant, op string, decide func(ctx conte
 		}
 		tx := newTx(ctx, s, tenant, op, epoch)
 		decided := decide(ctx, tx)
+		if errors.Is(tx.failed, errMoved) {
+			conflict = tx.failed
+			continue
+		}
 		if tx.failed != nil {
 			return Result{}, tx.failed
 		}
@@ -208,6 +212,9 @@ func (s *Store) do(ctx context.Context, tenant, op string, decide func(ctx conte
 		case v.full:
 			return Result{}, noRoom(tenant, s.service, s.outboxLimit)
 		default:
+			if v.foreign {
+				s.forgetForeign(v.conflict, tx.foreign[v.conflict])
+			}
 			s.metrics.conflicts.WithLabelValues(kindOf(v.conflict)).Inc()
 			conflict = fmt.Errorf("%s was changed by somebody else", v.conflict)
 		}
@@ -289,30 +296,32 @@ func (s *Store) tell(tenant string, epoch uint32, open bool) {
 	}
 }
 
-func (s *Store) foreignEpoch(mark string) uint32 {
+// foreignEpoch is the open epoch of another service, as last heard or else read. Zero: it is not open.
+func (s *Store) foreignEpoch(ctx context.Context, mark string) (uint32, error) {
 	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.foreign[mark]
-}
-
-// learnForeign reads another service's mark. Zero: it is not open.
-func (s *Store) learnForeign(ctx context.Context, mark string) (uint32, error) {
+	epoch := s.foreign[mark]
+	s.mu.Unlock()
+	if epoch != 0 {
+		return epoch, nil
+	}
 	values, err := s.redis.HMGet(ctx, mark, "epoch", "open").Result()
 	if err != nil {
 		return 0, err
 	}
-	var epoch uint32
 	if text, ok := values[0].(string); ok && values[1] == "1" {
 		epoch = uint32(number(text))
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.foreign[mark] = epoch
+	s.foreign[mark] = max(epoch, s.foreign[mark]) // somebody may have heard of a later one
 	return epoch, nil
 }
 
-func (s *Store) forgetForeign(mark string) {
+// forgetForeign has the mark read anew, unless that has happened since.
+func (s *Store) forgetForeign(mark string, epoch uint32) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	delete(s.foreign, mark)
+	if s.foreign[mark] == epoch {
+		delete(s.foreign, mark)
+	}
 }

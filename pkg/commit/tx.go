@@ -20,9 +20,8 @@ type Record struct {
 	Op    string
 	Value []byte
 
-	key   string
-	epoch uint32 // of the namespace it was read in
-	past  Revision
+	key  string
+	past Revision
 }
 
 // Exists reports whether the record was there.
@@ -58,7 +57,9 @@ type Tx struct {
 	trace      []eventlog.Header
 
 	asked   []read
-	marks   []string // mark keys of the other services asked for
+	marks   []string          // mark keys of the other services asked for
+	foreign map[string]uint32 // by mark: the epoch in which all of this Tx reads and guards, whatever is learned meanwhile
+	settled map[string]bool   // marks in whose epoch something was read
 	now     time.Time
 	why     string // the state was not verified when it was loaded
 	failed  error  // a Fetch that failed; ends Do whatever decide makes of it
@@ -93,7 +94,10 @@ type told struct {
 }
 
 func newTx(ctx context.Context, s *Store, tenant, op string, epoch uint32) *Tx {
-	return &Tx{store: s, tenant: tenant, op: op, epoch: epoch, trace: traceOf(ctx)}
+	return &Tx{
+		store: s, tenant: tenant, op: op, epoch: epoch, trace: traceOf(ctx),
+		foreign: map[string]uint32{}, settled: map[string]bool{},
+	}
 }
 
 // Tenant of this Tx.
@@ -101,7 +105,7 @@ func (tx *Tx) Tenant() string { return tx.tenant }
 
 // Record asks for a record of this service.
 func (tx *Tx) Record(name string) *Record {
-	r := &Record{Service: tx.store.service, Name: name, epoch: tx.epoch, key: tx.key(name)}
+	r := &Record{Service: tx.store.service, Name: name, key: tx.key(name)}
 	if tx.primary == nil {
 		tx.primary = r
 	}
@@ -232,12 +236,11 @@ func (tx *Tx) Grow() { tx.grows = true }
 func (tx *Tx) key(name string) string { return Key(tx.tenant, tx.store.service, tx.epoch, name) }
 
 // foreignKey is known only once the other service's epoch is.
-func (tx *Tx) foreignKey(service, name string) (string, uint32) {
+func (tx *Tx) foreignKey(service, name string) string {
 	if service == tx.store.service {
-		return tx.key(name), tx.epoch
+		return tx.key(name)
 	}
-	epoch := tx.store.foreignEpoch(MarkKey(tx.tenant, service))
-	return Key(tx.tenant, service, epoch, name), epoch
+	return Key(tx.tenant, service, tx.foreign[MarkKey(tx.tenant, service)], name)
 }
 
 func (tx *Tx) mark(service string) {
