@@ -174,6 +174,9 @@ func (tx *Tx) Now() time.Time { return tx.now }
 // Epoch is the epoch of this service that the commit will be made in.
 func (tx *Tx) Epoch() uint32 { return tx.epoch }
 
+// EpochOf is the epoch of another service in which this Tx reads; zero before a Fetch that reads from it.
+func (tx *Tx) EpochOf(service string) uint32 { return tx.foreign[MarkKey(tx.tenant, service)] }
+
 // Next is the revision that Put would give to the record.
 func (tx *Tx) Next(r *Record) Revision {
 	if r.past.Newer(r.Revision) {

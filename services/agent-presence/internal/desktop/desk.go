@@ -101,6 +101,16 @@ func (d *desk) seeView(v *view) {
 	}
 	d.seePresence(v.presence.value, v.presence.revision)
 	d.seeWorkload(v.workload.value, v.workload.revision, time.Time{})
+	d.seeNone(v)
+}
+
+// seeNone takes the cards away that a later epoch has brought back to nobody: it has no workload of an agent who holds
+// nothing, and so none that is newer than what the screens show. It needs d.mu.
+func (d *desk) seeNone(v *view) {
+	if !v.verified || v.workload.value != nil || d.workload.value == nil || v.reign <= d.workload.revision.Epoch {
+		return
+	}
+	d.seeWorkload(&routingv1.Workload{AgentId: d.key.agent}, commit.Revision{Epoch: v.reign}, time.Time{})
 }
 
 // tell sends a frame to every screen; it is encoded once for each format. It needs d.mu.

@@ -60,6 +60,27 @@ func TestADeltaLeadsFromOneWorkloadToTheOther(t *testing.T) {
 	})
 }
 
+// A card that a new epoch has brought back to nobody leaves the screen, although no record says that the agent holds nothing.
+func TestAWorkloadThatDidNotComeBackIsEmpty(t *testing.T) {
+	held := workloadSeen{&routingv1.Workload{AgentId: "ann", Cards: []*routingv1.Card{{ContactId: "c-1"}}}, commit.Revision{Epoch: 5, N: 7}}
+	for _, c := range []struct {
+		what  string
+		v     *view
+		cards int
+		epoch uint32
+	}{
+		{"the same epoch: the record is late, or tampered with", &view{verified: true, reign: 5}, 1, 5},
+		{"a later epoch that is not verified", &view{reign: 6}, 1, 5},
+		{"a later epoch", &view{verified: true, reign: 6}, 0, 6},
+	} {
+		d := &desk{key: deskKey{"demo", "ann"}, workload: held}
+		d.seeView(c.v)
+		if n := len(d.workload.value.Cards); n != c.cards || d.workload.revision.Epoch != c.epoch {
+			t.Errorf("%s: %d cards at %s, want %d", c.what, n, d.workload.revision, c.cards)
+		}
+	}
+}
+
 func TestAScreenThatAnotherPodHoldsHasMovedAway(t *testing.T) {
 	p := &presencev1.Presence{Screens: []*presencev1.Screen{{Id: "s-1", Pod: "a"}, {Id: "s-2", Pod: "b"}}}
 	for screen, moved := range map[string]bool{"s-1": false, "s-2": true, "s-3": false} {

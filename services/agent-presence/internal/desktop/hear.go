@@ -41,7 +41,7 @@ func (d *desk) hearWorkload(data []byte) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	known := d.workload.revision
-	if !known.IsZero() && state.RevisionOf(p.Revision).Newer(known) && state.RevisionOf(p.Previous) != known {
+	if known.N > 0 && state.RevisionOf(p.Revision).Newer(known) && state.RevisionOf(p.Previous) != known {
 		d.server.metrics.gaps.Inc()
 	}
 	d.seeWorkload(p.Workload, state.RevisionOf(p.Revision), at)

@@ -205,6 +205,7 @@ type view struct {
 	name     string
 	presence presenceSeen
 	workload workloadSeen
+	reign    uint32 // the epoch that the workload was looked for in
 }
 
 func (d *desk) read(ctx context.Context) (*view, error) {
@@ -234,6 +235,7 @@ func (v *view) take(asked *state.View) (err error) {
 		return err
 	}
 	v.workload.value, v.workload.revision, err = asked.Workload()
+	v.reign = asked.Reign()
 	return err
 }
 

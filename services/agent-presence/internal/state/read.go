@@ -26,6 +26,7 @@ func RevisionOf(r *commonv1.Revision) commit.Revision {
 
 // View is what a screen shows of an agent, as it was read. Nothing is decided on it.
 type View struct {
+	tx                        *commit.Tx
 	presence, workload, entry *commit.Record
 }
 
@@ -38,7 +39,7 @@ func AskView(tx *commit.Tx, id string) *View {
 
 // AskBeat asks for what changes while a screen is open.
 func AskBeat(tx *commit.Tx, id string) *View {
-	return &View{presence: tx.Record(Name(id)), workload: tx.Foreign(routing, "workload:"+id)}
+	return &View{tx: tx, presence: tx.Record(Name(id)), workload: tx.Foreign(routing, "workload:"+id)}
 }
 
 // Presence, nil if there is none, and its revision.
@@ -56,6 +57,9 @@ func (v *View) Workload() (*routingv1.Workload, commit.Revision, error) {
 	err := decode(v.workload, w)
 	return w, v.workload.Revision, err
 }
+
+// Reign is the epoch of call-routing that the workload was looked for in.
+func (v *View) Reign() uint32 { return v.tx.EpochOf(routing) }
 
 // Listed is the agent in the directory; nil if it has none.
 func (v *View) Listed() (*provisioningv1.Agent, error) { return listed(v.entry) }
