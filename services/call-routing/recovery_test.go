@@ -94,6 +94,13 @@ func TestLostRedisComesBackFromTheLog(t *testing.T) {
 	if again.Epoch <= first || len(again.Commands) != 1 || again.Commands[0].Wanted.Kind != ring || again.Commands[0].ContactId != ringing.ContactId {
 		t.Errorf("welcome %v", again)
 	}
+	if told := again.Commands[0].Wanted.Revision; told.Epoch != again.Epoch {
+		t.Errorf("what is wanted is told as of epoch %d: switches refuse that in epoch %d", told.Epoch, again.Epoch)
+	}
+	sw.send(&routingv1.ConnectRequest{Message: &routingv1.ConnectRequest_WantedAck{WantedAck: &routingv1.WantedAck{
+		ContactId: ringing.ContactId, Revision: again.Commands[0].Wanted.Revision,
+	}}})
+	s.await("the switch has taken it", func() bool { return s.wanted(again.Epoch) == 0 })
 	s.await("the neighbours are open again", func() bool {
 		d, p := s.epochs()
 		return d > directoryWas && p > presenceWas

@@ -194,7 +194,7 @@ func (s *session) flush(st *stream, epoch *uint32) error {
 		if err := s.welcome(st, epoch); err != nil {
 			return err
 		}
-		if *epoch != before {
+		if *epoch != before && *epoch != 0 {
 			if err := s.askFirst(st); err != nil {
 				return err
 			}
@@ -208,8 +208,8 @@ func (s *session) flush(st *stream, epoch *uint32) error {
 	return nil
 }
 
-// welcome tells the epoch and everything that is wanted in it. While the state is not verified nothing is wanted; the
-// next epoch brings another welcome.
+// welcome tells the epoch and everything that is wanted in it: epoch 0 while the state is not verified, for a list that is
+// empty for want of knowledge would stop all ringing. When it is verified, another welcome follows.
 func (s *session) welcome(st *stream, told *uint32) error {
 	epoch, wishes, err := s.svc.flow.Wishes(s.ctx, s.hello.Tenant, s.hello.SwitchId)
 	if err != nil {

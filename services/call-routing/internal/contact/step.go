@@ -134,7 +134,7 @@ func (s *step) want(kind routingv1.Wanted_Kind) {
 	if agent == "" {
 		agent = holder(s.before)
 	}
-	s.c.Wanted = &routingv1.Wanted{Kind: kind, AgentId: agent, Revision: s.at.Next}
+	s.c.Wanted = &routingv1.Wanted{Kind: kind, AgentId: agent, Revision: s.at.Next, At: stamp(s.now)}
 	if s.kind == routingv1.ContactEvent_KIND_UNSPECIFIED {
 		note(s)
 	}

@@ -17,7 +17,9 @@ import (
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/trace"
 	"go.uber.org/zap"
+	"google.golang.org/protobuf/proto"
 
+	commonv1 "github.com/busyhour/busyhour/api/gen/busyhour/common/v1"
 	routingv1 "github.com/busyhour/busyhour/api/gen/busyhour/routing/v1"
 	"github.com/busyhour/busyhour/pkg/commit"
 	"github.com/busyhour/busyhour/pkg/refusal"
@@ -243,7 +245,7 @@ func (f *Flow) tell(ctx context.Context, tenant string, result commit.Result, d 
 }
 
 func (f *Flow) tellWish(ctx context.Context, tenant string, result commit.Result, c *routingv1.Contact) {
-	send := sync.OnceFunc(func() { f.push.Wish(ctx, tenant, c.SwitchId, wishOf(c)) })
+	send := sync.OnceFunc(func() { f.push.Wish(ctx, tenant, c.SwitchId, wishIn(result.Epoch, c)) })
 	if c.Wanted.Kind != routingv1.Wanted_KIND_CONNECT {
 		send()
 		return
@@ -259,8 +261,12 @@ func (f *Flow) tellWish(ctx context.Context, tenant string, result commit.Result
 	})
 }
 
-func wishOf(c *routingv1.Contact) *routingv1.SwitchCommand {
-	return &routingv1.SwitchCommand{ContactId: c.Id, CallId: c.CallId, Wanted: c.Wanted}
+// wishIn is a contact's wish as it is told in an epoch. Switches refuse what a lower epoch wants: a wish that came back from
+// the log is told under the present one, with the number it has, so that a later wish is still newer.
+func wishIn(epoch uint32, c *routingv1.Contact) *routingv1.SwitchCommand {
+	w := proto.CloneOf(c.Wanted)
+	w.Revision = &commonv1.Revision{Epoch: max(epoch, w.Revision.GetEpoch()), N: w.Revision.GetN()}
+	return &routingv1.SwitchCommand{ContactId: c.Id, CallId: c.CallId, Wanted: w}
 }
 
 // follow does what a change of a contact makes necessary elsewhere: an agent who is free of it is looked at. The caller,

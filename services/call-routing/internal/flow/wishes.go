@@ -5,7 +5,8 @@ import (
 	"math"
 	"time"
 
-	commonv1 "github.com/busyhour/busyhour/api/gen/busyhour/common/v1"
+	"google.golang.org/protobuf/proto"
+
 	routingv1 "github.com/busyhour/busyhour/api/gen/busyhour/routing/v1"
 	"github.com/busyhour/busyhour/pkg/commit"
 	"github.com/busyhour/busyhour/services/call-routing/internal/contact"
@@ -14,11 +15,12 @@ import (
 
 const (
 	wishesPage = 250
-	// A wish is told again after 200 ms, and then the less often the longer its contact stands where it does.
+	// A wish is told again after 200 ms, and then the less often the older it is.
 	lastResend = 30 * time.Second
 )
 
-// Wishes lists all that is wanted of a switch now, and the epoch in which: nothing while the state is not verified.
+// Wishes lists all that is wanted of a switch now, and the epoch in which: nothing, in epoch 0, while the state is not
+// verified.
 func (f *Flow) Wishes(ctx context.Context, tenant, switchID string) (epoch uint32, wishes []*routingv1.SwitchCommand, err error) {
 	verified, err := f.store.Read(ctx, tenant, func(ctx context.Context, tx *commit.Tx) error {
 		epoch = tx.Epoch()
@@ -33,7 +35,7 @@ func (f *Flow) Wishes(ctx context.Context, tenant, switchID string) (epoch uint3
 			}
 			for _, c := range contacts {
 				if contact.Unmet(c) {
-					wishes = append(wishes, wishOf(c))
+					wishes = append(wishes, wishIn(epoch, c))
 				}
 			}
 			if len(page.List) < wishesPage {
@@ -42,7 +44,7 @@ func (f *Flow) Wishes(ctx context.Context, tenant, switchID string) (epoch uint3
 		}
 	})
 	if !verified {
-		wishes = nil
+		return 0, nil, err
 	}
 	return epoch, wishes, err
 }
@@ -97,7 +99,7 @@ func (f *Flow) WishesTaken(ctx context.Context, tenant string, acks []*routingv1
 			if err != nil {
 				return err
 			}
-			if c.GetWanted() != nil && sameRevision(c.Wanted.Revision, acks[i].Revision) {
+			if c.GetWanted() != nil && proto.Equal(wishIn(tx.Epoch(), c).Wanted.Revision, acks[i].Revision) {
 				tx.Guard(r)
 				tx.Remove(state.Wishes, c.Id)
 			}
@@ -107,12 +109,10 @@ func (f *Flow) WishesTaken(ctx context.Context, tenant string, acks []*routingv1
 	return err
 }
 
-func sameRevision(a, b *commonv1.Revision) bool { return state.RevisionOf(a) == state.RevisionOf(b) }
-
 // Resend tells wishes again that no switch has taken for a while, and returns how many.
 func (f *Flow) Resend(ctx context.Context, tenant string, limit int) (int, error) {
 	var again []*routingv1.Contact
-	_, err := f.store.Do(ctx, tenant, "", func(ctx context.Context, tx *commit.Tx) error {
+	result, err := f.store.Do(ctx, tenant, "", func(ctx context.Context, tx *commit.Tx) error {
 		again = nil
 		page := tx.First(state.Wishes, limit)
 		if err := tx.Fetch(ctx); err != nil {
@@ -122,23 +122,25 @@ func (f *Flow) Resend(ctx context.Context, tenant string, limit int) (int, error
 		for len(due) > 0 && due[len(due)-1].Score > float64(tx.Now().UnixMilli()) {
 			due = due[:len(due)-1]
 		}
-		contacts, err := readContacts(ctx, tx, due)
-		if err != nil {
+		records := make([]*commit.Record, len(due))
+		for i, m := range due {
+			records[i] = tx.Record(state.Contact(m.Name))
+		}
+		if err := tx.Fetch(ctx); err != nil {
 			return err
 		}
-		stale := map[string]bool{}
-		for _, m := range due {
-			stale[m.Name] = true
-		}
-		for _, c := range contacts {
-			if contact.Unmet(c) {
-				delete(stale, c.Id)
-				again = append(again, c)
-				tx.Add(state.Wishes, c.Id, float64(tx.Now().Add(resendIn(c, tx.Now())).UnixMilli()))
+		tx.Guard(records...) // a wish that is made meanwhile stands in the index already, and is told sooner
+		for i, r := range records {
+			c, err := state.ReadContact(r)
+			if err != nil {
+				return err
 			}
-		}
-		for id := range stale {
-			tx.Remove(state.Wishes, id)
+			if !contact.Unmet(c) {
+				tx.Remove(state.Wishes, due[i].Name)
+				continue
+			}
+			again = append(again, c)
+			tx.Add(state.Wishes, c.Id, float64(tx.Now().Add(resendIn(c, tx.Now())).UnixMilli()))
 		}
 		return nil
 	})
@@ -146,7 +148,7 @@ func (f *Flow) Resend(ctx context.Context, tenant string, limit int) (int, error
 		return 0, err
 	}
 	for _, c := range again {
-		f.push.Wish(ctx, tenant, c.SwitchId, wishOf(c))
+		f.push.Wish(ctx, tenant, c.SwitchId, wishIn(result.Epoch, c))
 	}
 	f.metrics.resent.Add(float64(len(again)))
 	return len(again), nil
@@ -154,5 +156,5 @@ func (f *Flow) Resend(ctx context.Context, tenant string, limit int) (int, error
 
 // resendIn doubles roughly, from the first resend to the last interval.
 func resendIn(c *routingv1.Contact, now time.Time) time.Duration {
-	return min(max(state.FirstResend, now.Sub(c.Since.AsTime())), lastResend)
+	return min(max(state.FirstResend, now.Sub(c.Wanted.At.AsTime())), lastResend)
 }

@@ -947,8 +947,10 @@ type Wanted struct {
 	state   protoimpl.MessageState `protogen:"open.v1"`
 	Kind    Wanted_Kind            `protobuf:"varint,1,opt,name=kind,proto3,enum=busyhour.routing.v1.Wanted_Kind" json:"kind,omitempty"`
 	AgentId string                 `protobuf:"bytes,2,opt,name=agent_id,json=agentId,proto3" json:"agent_id,omitempty"`
-	// The contact's revision that wanted it.
-	Revision      *v1.Revision `protobuf:"bytes,3,opt,name=revision,proto3" json:"revision,omitempty"`
+	// The contact's revision that wanted it. To a switch it is told under the epoch of the telling, if that is later.
+	Revision *v1.Revision `protobuf:"bytes,3,opt,name=revision,proto3" json:"revision,omitempty"`
+	// Since when it is wanted.
+	At            *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=at,proto3" json:"at,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1000,6 +1002,13 @@ func (x *Wanted) GetAgentId() string {
 func (x *Wanted) GetRevision() *v1.Revision {
 	if x != nil {
 		return x.Revision
+	}
+	return nil
+}
+
+func (x *Wanted) GetAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.At
 	}
 	return nil
 }
@@ -1588,11 +1597,12 @@ const file_busyhour_routing_v1_contact_proto_rawDesc = "" +
 	"\n" +
 	"PassedOver\x12\x19\n" +
 	"\bagent_id\x18\x01 \x01(\tR\aagentId\x12\x16\n" +
-	"\x06reason\x18\x02 \x01(\tR\x06reason\"\x96\x02\n" +
+	"\x06reason\x18\x02 \x01(\tR\x06reason\"\xc2\x02\n" +
 	"\x06Wanted\x124\n" +
 	"\x04kind\x18\x01 \x01(\x0e2 .busyhour.routing.v1.Wanted.KindR\x04kind\x12\x19\n" +
 	"\bagent_id\x18\x02 \x01(\tR\aagentId\x128\n" +
-	"\brevision\x18\x03 \x01(\v2\x1c.busyhour.common.v1.RevisionR\brevision\"\x80\x01\n" +
+	"\brevision\x18\x03 \x01(\v2\x1c.busyhour.common.v1.RevisionR\brevision\x12*\n" +
+	"\x02at\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\x02at\"\x80\x01\n" +
 	"\x04Kind\x12\x14\n" +
 	"\x10KIND_UNSPECIFIED\x10\x00\x12\r\n" +
 	"\tKIND_RING\x10\x01\x12\x0f\n" +
@@ -1757,30 +1767,31 @@ var file_busyhour_routing_v1_contact_proto_depIdxs = []int32{
 	17, // 23: busyhour.routing.v1.Decision.passed_over:type_name -> busyhour.routing.v1.Decision.PassedOver
 	3,  // 24: busyhour.routing.v1.Wanted.kind:type_name -> busyhour.routing.v1.Wanted.Kind
 	22, // 25: busyhour.routing.v1.Wanted.revision:type_name -> busyhour.common.v1.Revision
-	0,  // 26: busyhour.routing.v1.Card.state:type_name -> busyhour.routing.v1.ContactState
-	20, // 27: busyhour.routing.v1.Card.since:type_name -> google.protobuf.Timestamp
-	20, // 28: busyhour.routing.v1.Card.deadline:type_name -> google.protobuf.Timestamp
-	19, // 29: busyhour.routing.v1.Card.channel:type_name -> busyhour.common.v1.Channel
-	20, // 30: busyhour.routing.v1.Card.queued_at:type_name -> google.protobuf.Timestamp
-	18, // 31: busyhour.routing.v1.Card.attributes:type_name -> busyhour.routing.v1.Card.AttributesEntry
-	22, // 32: busyhour.routing.v1.Card.revision:type_name -> busyhour.common.v1.Revision
-	20, // 33: busyhour.routing.v1.Card.connected_at:type_name -> google.protobuf.Timestamp
-	12, // 34: busyhour.routing.v1.Workload.cards:type_name -> busyhour.routing.v1.Card
-	20, // 35: busyhour.routing.v1.Workload.idle_since:type_name -> google.protobuf.Timestamp
-	20, // 36: busyhour.routing.v1.Workload.at:type_name -> google.protobuf.Timestamp
-	4,  // 37: busyhour.routing.v1.ContactEvent.kind:type_name -> busyhour.routing.v1.ContactEvent.Kind
-	22, // 38: busyhour.routing.v1.ContactEvent.revision:type_name -> busyhour.common.v1.Revision
-	20, // 39: busyhour.routing.v1.ContactEvent.at:type_name -> google.protobuf.Timestamp
-	5,  // 40: busyhour.routing.v1.ContactEvent.contact:type_name -> busyhour.routing.v1.Contact
-	22, // 41: busyhour.routing.v1.WorkloadPush.revision:type_name -> busyhour.common.v1.Revision
-	22, // 42: busyhour.routing.v1.WorkloadPush.previous:type_name -> busyhour.common.v1.Revision
-	13, // 43: busyhour.routing.v1.WorkloadPush.workload:type_name -> busyhour.routing.v1.Workload
-	20, // 44: busyhour.routing.v1.WorkloadPush.at:type_name -> google.protobuf.Timestamp
-	45, // [45:45] is the sub-list for method output_type
-	45, // [45:45] is the sub-list for method input_type
-	45, // [45:45] is the sub-list for extension type_name
-	45, // [45:45] is the sub-list for extension extendee
-	0,  // [0:45] is the sub-list for field type_name
+	20, // 26: busyhour.routing.v1.Wanted.at:type_name -> google.protobuf.Timestamp
+	0,  // 27: busyhour.routing.v1.Card.state:type_name -> busyhour.routing.v1.ContactState
+	20, // 28: busyhour.routing.v1.Card.since:type_name -> google.protobuf.Timestamp
+	20, // 29: busyhour.routing.v1.Card.deadline:type_name -> google.protobuf.Timestamp
+	19, // 30: busyhour.routing.v1.Card.channel:type_name -> busyhour.common.v1.Channel
+	20, // 31: busyhour.routing.v1.Card.queued_at:type_name -> google.protobuf.Timestamp
+	18, // 32: busyhour.routing.v1.Card.attributes:type_name -> busyhour.routing.v1.Card.AttributesEntry
+	22, // 33: busyhour.routing.v1.Card.revision:type_name -> busyhour.common.v1.Revision
+	20, // 34: busyhour.routing.v1.Card.connected_at:type_name -> google.protobuf.Timestamp
+	12, // 35: busyhour.routing.v1.Workload.cards:type_name -> busyhour.routing.v1.Card
+	20, // 36: busyhour.routing.v1.Workload.idle_since:type_name -> google.protobuf.Timestamp
+	20, // 37: busyhour.routing.v1.Workload.at:type_name -> google.protobuf.Timestamp
+	4,  // 38: busyhour.routing.v1.ContactEvent.kind:type_name -> busyhour.routing.v1.ContactEvent.Kind
+	22, // 39: busyhour.routing.v1.ContactEvent.revision:type_name -> busyhour.common.v1.Revision
+	20, // 40: busyhour.routing.v1.ContactEvent.at:type_name -> google.protobuf.Timestamp
+	5,  // 41: busyhour.routing.v1.ContactEvent.contact:type_name -> busyhour.routing.v1.Contact
+	22, // 42: busyhour.routing.v1.WorkloadPush.revision:type_name -> busyhour.common.v1.Revision
+	22, // 43: busyhour.routing.v1.WorkloadPush.previous:type_name -> busyhour.common.v1.Revision
+	13, // 44: busyhour.routing.v1.WorkloadPush.workload:type_name -> busyhour.routing.v1.Workload
+	20, // 45: busyhour.routing.v1.WorkloadPush.at:type_name -> google.protobuf.Timestamp
+	46, // [46:46] is the sub-list for method output_type
+	46, // [46:46] is the sub-list for method input_type
+	46, // [46:46] is the sub-list for extension type_name
+	46, // [46:46] is the sub-list for extension extendee
+	0,  // [0:46] is the sub-list for field type_name
 }
 
 func init() { file_busyhour_routing_v1_contact_proto_init() }

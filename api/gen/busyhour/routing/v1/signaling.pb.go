@@ -1044,7 +1044,7 @@ func (*ConnectResponse_Resend) isConnectResponse_Message() {}
 // Welcome answers Hello, with everything wanted of this switch. It comes again in each epoch.
 type Welcome struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Refuse commands of a lower epoch.
+	// Refuse commands of a lower epoch. Zero: the state is not verified, and what is wanted follows when it is.
 	Epoch uint32 `protobuf:"varint,1,opt,name=epoch,proto3" json:"epoch,omitempty"`
 	// The whole list. When the epoch is a higher one: stop ringing for every call that is not in it to ring or connect, for
 	// the decision to ring may have been lost with the epoch before.
