@@ -120,7 +120,7 @@ func (b *batcher) run(epoch uint32, batch []pending) {
 	ctx, cancel := context.WithTimeout(context.Background(), scriptTimeout)
 	defer cancel()
 	verdicts, err := b.store.runCommits(ctx, b.tenant, epoch, batch)
-	if err != nil && outOfMemory(err) && len(batch) > 1 {
+	if err != nil && OutOfMemory(err) && len(batch) > 1 {
 		// What frees memory passes on a full Redis, but not behind something that needs more.
 		for i := range batch {
 			b.run(epoch, batch[i:i+1])
@@ -143,6 +143,7 @@ func (s *Store) runCommits(ctx context.Context, tenant string, epoch uint32, bat
 	for _, p := range batch {
 		w.commit(p.tx)
 	}
+	reached := s.gates[tenant].reached(epoch)
 	answer, err := s.runCommit(ctx, tenant, w)
 	if err != nil {
 		return nil, err
@@ -156,7 +157,7 @@ func (s *Store) runCommits(ctx context.Context, tenant string, epoch uint32, bat
 		return nil, errors.New("commit.lua answered to another question")
 	}
 	seq, _ := answer[1].(string)
-	if !s.gates[tenant].advance(epoch, number(seq)) {
+	if !s.gates[tenant].advance(epoch, reached, number(seq)) {
 		s.metrics.sequenceAlarms.Inc()
 		s.shut(tenant, epoch, "the sequence went back to "+seq)
 		return nil, s.closed(tenant)
@@ -287,8 +288,8 @@ func flag(set bool) string {
 	return "0"
 }
 
-// outOfMemory reports whether Redis refused the script's first write for want of memory. Nothing was written then.
-func outOfMemory(err error) bool { return strings.Contains(err.Error(), "OOM command not allowed") }
+// OutOfMemory reports whether Redis refused the script's first write for want of memory. Nothing was written then.
+func OutOfMemory(err error) bool { return strings.Contains(err.Error(), "OOM command not allowed") }
 
 // retryable reports whether the commit may have happened, or may happen a moment later: the operation's id tells at the
 // next load.

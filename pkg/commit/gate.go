@@ -15,6 +15,7 @@ type gate struct {
 	open   bool
 	why    string // of being closed
 	seq    uint64 // highest sequence seen in this epoch
+	spoilt uint32 // the epoch whose sequence went back; it never opens again
 	change chan struct{}
 }
 
@@ -30,7 +31,7 @@ func (g *gate) state() (epoch uint32, open bool) {
 func (g *gate) set(epoch uint32) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if epoch < g.epoch || (epoch == g.epoch && g.open) {
+	if epoch < g.epoch || (epoch == g.spoilt && epoch != 0) || (epoch == g.epoch && g.open) {
 		return false
 	}
 	if epoch > g.epoch {
@@ -53,20 +54,36 @@ func (g *gate) shut(epoch uint32, why string) (seq uint64, closed bool) {
 	return g.seq, true
 }
 
-// advance takes the sequence that a script answered with; false means that it went back, which no healthy server does.
-func (g *gate) advance(epoch uint32, seq uint64) bool {
+// reached is the highest sequence seen in an epoch. A script that is sent after that answers with no lower one.
+func (g *gate) reached(epoch uint32) uint64 {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if epoch != g.epoch {
+		return 0
+	}
+	return g.seq
+}
+
+// advance takes the sequence that a script answered with, and what was reached when it was sent. False means that it went
+// back, which no healthy server does: commits that were answered are gone, and only another epoch brings them back.
+func (g *gate) advance(epoch uint32, reached, seq uint64) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if epoch != g.epoch {
 		return true
 	}
-	// Answers of scripts under way at once may be read in another order than they ran in.
-	const overtaking = 1 << 12
-	if seq+overtaking < g.seq {
+	if seq < reached {
+		g.spoilt = epoch
 		return false
 	}
 	g.seq = max(g.seq, seq)
 	return true
+}
+
+func (g *gate) isSpoilt(epoch uint32) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.spoilt != 0 && g.spoilt == epoch
 }
 
 func (g *gate) signal() {

@@ -80,6 +80,15 @@ func (s *Store) Adopt(tenant string, epoch uint32) {
 	}
 }
 
+// Spoilt says why an epoch can't be adopted although its mark is in order; empty if nothing speaks against it. A server whose
+// memory went back shows nothing of that but its sequence, and only to pods that remember it.
+func (s *Store) Spoilt(tenant string, epoch uint32) string {
+	if s.gates[tenant].isSpoilt(epoch) {
+		return "the sequence went back"
+	}
+	return ""
+}
+
 // Shut closes this pod's gate, if it is open in an epoch below the one given.
 func (s *Store) Shut(tenant string, below uint32, why string) {
 	if epoch, open := s.Verified(tenant); open && epoch < below {

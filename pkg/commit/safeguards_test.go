@@ -180,7 +180,7 @@ func (e *unheardEpochs) Confirm(context.Context) error {
 func testSequenceThatGoesBackCloses(t *testing.T, w *world) {
 	w.mark("seq", "100000")
 	w.put(w.store, "op1", "cup:1", "full")
-	w.mark("seq", "5") // the memory of the server was rolled back, replid and all
+	w.mark("seq", "99999") // the memory of the server was rolled back by two commits, replid and all
 	_, err := w.store.Do(t.Context(), w.tenant, "op2", putting("cup:1", "half"))
 	if no, ok := refusal.As(err); !ok || no.Code != refusal.Unavailable {
 		t.Errorf("got %v, want a refusal that says unavailable", err)
@@ -188,6 +188,12 @@ func testSequenceThatGoesBackCloses(t *testing.T, w *world) {
 	if _, open := w.store.Verified(w.tenant); open {
 		t.Error("the gate is still open")
 	}
+	w.store.Adopt(w.tenant, 1)
+	if _, open := w.store.Verified(w.tenant); open || w.store.Spoilt(w.tenant, 1) == "" {
+		t.Error("it opens again in the epoch that has lost commits")
+	}
+	w.openEpoch(w.store, 2)
+	w.put(w.store, "op3", "cup:1", "half")
 }
 
 // countingLog holds what it is given until it is told to answer, and counts how many messages of one key were under way at

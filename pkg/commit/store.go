@@ -193,7 +193,7 @@ func (s *Store) do(ctx context.Context, tenant, op string, decide func(ctx conte
 		}
 		v, err := s.batchers[tenant].submit(ctx, tx)
 		switch {
-		case err != nil && outOfMemory(err):
+		case err != nil && OutOfMemory(err):
 			return Result{}, noMemory(tenant, s.service)
 		case err != nil && !retryable(err):
 			return Result{}, fmt.Errorf("commit %s of %s/%s: %w", op, tenant, s.service, err)

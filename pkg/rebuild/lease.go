@@ -19,7 +19,10 @@ const (
 // lease takes the tenant's recovery for this pod and keeps it until release. It saves work; correctness does not need it.
 func (r *Recovery) lease(ctx context.Context, tenant string) (bool, error) {
 	got, err := r.store.Redis().SetNX(ctx, r.leaseKey(tenant), r.pod, leaseTime).Result()
-	if err != nil {
+	switch {
+	case err != nil && commit.OutOfMemory(err):
+		got = true // a full Redis has no room for a lease, and needs the recovery that frees the old namespace
+	case err != nil:
 		return false, fmt.Errorf("take the lease of %s: %w", tenant, err)
 	}
 	if got {

@@ -239,6 +239,34 @@ func TestFlushedRedisComesBackFromTheLog(t *testing.T) {
 	}
 }
 
+// A server whose memory went back, and that shows nothing of it but its sequence, is recovered like one that lost all.
+func TestMemoryThatWentBackIsRecovered(t *testing.T) {
+	cfg, cache := servers(t)
+	s := openShop(t, cfg, cache)
+	defer s.stop()
+	first, _ := s.store.Verified(tenant)
+	for range 3 {
+		s.durable(s.put("", "cup:1", "full"))
+	}
+	if err := s.store.Redis().HSet(t.Context(), commit.MarkKey(tenant, "shop"), "seq", "1").Err(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.store.Do(t.Context(), tenant, "", func(ctx context.Context, tx *commit.Tx) error {
+		cup := tx.Record("cup:2")
+		if err := tx.Fetch(ctx); err != nil {
+			return err
+		}
+		tx.Put(cup, []byte("lost"), nil)
+		return nil
+	}); err == nil {
+		t.Error("a commit behind a sequence that went back was answered")
+	}
+	s.waitOpen(first + 1)
+	if value, _, _ := s.get("cup:1"); value != "full" {
+		t.Errorf("cup:1 came back as %q", value)
+	}
+}
+
 func TestSecondPodAdoptsWhatIsOpen(t *testing.T) {
 	cfg, cache := servers(t)
 	a := openShop(t, cfg, cache)

@@ -161,7 +161,7 @@ func (r *Recovery) askLog(ctx context.Context) error {
 
 // verified opens this pod's gate if the mark is open, or closes it.
 func (r *Recovery) verified(ctx context.Context, tenant string, mark commit.Mark) bool {
-	why := cmp.Or(mark.Why, nonceDiffers(r.epochs.Takes(tenant), mark))
+	why := cmp.Or(mark.Why, r.store.Spoilt(tenant, mark.Epoch), nonceDiffers(r.epochs.Takes(tenant), mark))
 	if why == "" && mark.Epoch < r.epochs.Newest(tenant) {
 		why = "the log has a later epoch"
 	}

@@ -52,6 +52,12 @@ func (f *Flow) Take(ctx context.Context, tenant string, requests []*provisioning
 	return Taken{Epoch: result.Epoch, Items: open}, err
 }
 
+// Confirm calls done once it is certain that what was taken in an epoch was taken by the epoch that counts: no later one had
+// begun by then. done gets an error if one had.
+func (f *Flow) Confirm(tenant string, epoch uint32, done func(error)) {
+	f.store.WhenDurable(tenant, commit.Result{Epoch: epoch}, done)
+}
+
 func take(tx *commit.Tx, record *commit.Record, r *provisioningv1.Request) (pending bool, err error) {
 	have, err := state.ItemIn(record)
 	if err != nil || job.Final(have) {

@@ -6,8 +6,9 @@
 //
 // What comes while a bundle is on its way into Redis goes with the next: the more there is, the less one costs.
 //
-// The stream dies with Redis. The offset may be marked all the same once an item is in it: recovery reads the requests
-// again and takes in every one that has no outcome.
+// The stream dies with Redis. The offset may be marked all the same once an item is in it, and no later epoch has begun by
+// then: recovery reads the requests again and takes in every one that has no outcome. If one has begun, it may have read
+// them already, while this pod filled the stream of a Redis that nobody asks any more.
 package ingest
 
 import (
@@ -139,10 +140,17 @@ func (in *Ingest) takeBundle(ctx context.Context, tenant string, all []one) {
 	for i, o := range all {
 		requests[i] = o.request
 	}
-	_, err := in.Take(ctx, tenant, requests)
-	for _, o := range all {
-		o.done(err)
+	told := func(err error) {
+		for _, o := range all {
+			o.done(err)
+		}
 	}
+	taken, err := in.take(ctx, tenant, requests)
+	if err != nil {
+		told(err)
+		return
+	}
+	in.flow.Confirm(tenant, taken.Epoch, told)
 }
 
 // Decode reads a request. The error says why it will never be one.
@@ -171,11 +179,16 @@ func (in *Ingest) Decode(m eventlog.Message) (*provisioningv1.Request, error) {
 
 // Take takes requests of a tenant into Redis. It returns how many of them have not ended.
 func (in *Ingest) Take(ctx context.Context, tenant string, requests []*provisioningv1.Request) (open int, err error) {
+	taken, err := in.take(ctx, tenant, requests)
+	return len(taken.Items), err
+}
+
+func (in *Ingest) take(ctx context.Context, tenant string, requests []*provisioningv1.Request) (flow.Taken, error) {
 	taken, err := in.flow.Take(ctx, tenant, requests)
 	if err != nil {
-		return 0, err
+		return flow.Taken{}, err
 	}
-	return len(taken.Items), in.Queue(ctx, tenant, taken)
+	return taken, in.Queue(ctx, tenant, taken)
 }
 
 // Queue puts items into the stream, those that are not in it.
