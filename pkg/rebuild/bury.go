@@ -17,7 +17,7 @@ func (s *shelf) bury(ctx context.Context, w *eventlog.Writer, p *eventlog.Owned)
 	s.partitions = p.Partitions()
 	s.mu.Unlock()
 	for ctx.Err() == nil {
-		over := s.over(ctx, time.Now())
+		over := s.over(ctx)
 		if len(over) == 0 {
 			return nil
 		}
@@ -47,16 +47,17 @@ func (s *shelf) forget(ctx context.Context, w *eventlog.Writer, p *eventlog.Owne
 }
 
 // over are records to be forgotten, some of them if there are many.
-func (s *shelf) over(ctx context.Context, now time.Time) (over []recordID) {
+func (s *shelf) over(ctx context.Context) (over []recordID) {
 	moved := map[string][]string{}
 	for tenant, records := range s.entries { // nobody else writes them
+		now, known := s.c.clock(ctx, tenant)
 		for name, e := range records {
 			switch {
 			case len(over) >= burySize:
 				return over
-			case e.Ended() && now.After(e.Until):
+			case e.Ended() && known && now.After(e.Until):
 				over = append(over, recordID{tenant, name})
-			case now.Sub(e.Changed) > s.c.movedAfter && s.topic.EventKey != nil && !s.attracts(tenant, name):
+			case time.Since(e.Changed) > s.c.movedAfter && s.topic.EventKey != nil && !s.attracts(tenant, name):
 				moved[tenant] = append(moved[tenant], name)
 			}
 		}

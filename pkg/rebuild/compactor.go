@@ -239,6 +239,15 @@ func (c *Compactor) ready() []*shelf {
 	return ready
 }
 
+// clock is Redis' clock, by which deadlines were set; a pod's may be an hour wrong. Not known: they can wait.
+func (c *Compactor) clock(ctx context.Context, tenant string) (now time.Time, known bool) {
+	if !slices.Contains(c.store.Tenants(), tenant) {
+		return time.Now(), true // nobody here can tell
+	}
+	now, err := c.store.Clock(ctx, tenant)
+	return now, err == nil
+}
+
 const (
 	askSize  = 256
 	askPause = 200 * time.Millisecond

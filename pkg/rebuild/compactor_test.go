@@ -303,6 +303,7 @@ func TestWhatMovedAwayIsForgottenWhereItWas(t *testing.T) {
 func TestACompactorCatchesUp(t *testing.T) {
 	s := compactedServers(t)
 	c, _ := s.compact()
+	s.await("it has its partitions", func() bool { return c.Owns(tenant, "cup") })
 	for range 5 {
 		r := s.put("", "cup", "x")
 		s.durable(r)

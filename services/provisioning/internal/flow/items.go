@@ -1,11 +1,13 @@
 package flow
 
 import (
+	"cmp"
 	"context"
 	"time"
 
 	provisioningv1 "github.com/busyhour/busyhour/api/gen/busyhour/provisioning/v1"
 	"github.com/busyhour/busyhour/pkg/commit"
+	"github.com/busyhour/busyhour/pkg/refusal"
 	"github.com/busyhour/busyhour/services/provisioning/internal/directory"
 	"github.com/busyhour/busyhour/services/provisioning/internal/job"
 	"github.com/busyhour/busyhour/services/provisioning/internal/state"
@@ -113,9 +115,9 @@ func (f *Flow) count(o *provisioningv1.Outcome) {
 	}
 }
 
-// Item reads an item; nil if there is none.
+// Item reads an item; nil if there is none. Workers act on it, so it must be verified.
 func (f *Flow) Item(ctx context.Context, tenant, name string) (o *provisioningv1.Outcome, err error) {
-	_, err = f.store.Read(ctx, tenant, func(ctx context.Context, tx *commit.Tx) error {
+	verified, err := f.store.Read(ctx, tenant, func(ctx context.Context, tx *commit.Tx) error {
 		r := tx.Record(name)
 		if err := tx.Fetch(ctx); err != nil {
 			return err
@@ -123,7 +125,14 @@ func (f *Flow) Item(ctx context.Context, tenant, name string) (o *provisioningv1
 		o, err = state.ItemIn(r)
 		return err
 	})
+	if err == nil && !verified {
+		return nil, unverified(tenant)
+	}
 	return o, err
+}
+
+func unverified(tenant string) error {
+	return refusal.New(refusal.Unavailable, "UNVERIFIED", "the state of tenant %s is not verified", tenant).To("try again in a moment")
 }
 
 // Applied is what an item made of the directory.
@@ -132,15 +141,20 @@ type Applied struct {
 	durable chan error
 }
 
-// Apply makes an item's change in the directory. It does not wait for the log; Durable does.
+// Apply makes an item's change in the directory. It does not wait for the log; Durable does. A refusal it waits for, for it
+// ends the item, and must not rest on what could be lost.
 func (f *Flow) Apply(ctx context.Context, r *provisioningv1.Request) (*Applied, error) {
 	wish, decide := wishOf(r)
 	standing, result, err := f.commit(ctx, wish, state.ItemOf(r), decide)
-	if err != nil {
+	no, refused := refusal.As(err)
+	if err != nil && (!refused || no.Code == refusal.Unavailable) {
 		return nil, err
 	}
 	a := &Applied{Standing: standing, durable: make(chan error, 1)}
 	f.store.WhenDurable(r.GetTenant(), result, func(err error) { a.durable <- err })
+	if refused {
+		return nil, cmp.Or(a.Durable(ctx), err)
+	}
 	return a, nil
 }
 
@@ -171,9 +185,9 @@ func wishOf(r *provisioningv1.Request) (*directory.Entry, move) {
 	}
 }
 
-// Current reads an agent's entry as it stands now.
+// Current reads an agent's entry as it stands now. Downstreams are told of it, so it must be verified.
 func (f *Flow) Current(ctx context.Context, tenant, id string) (s Standing, err error) {
-	_, err = f.store.Read(ctx, tenant, func(ctx context.Context, tx *commit.Tx) error {
+	verified, err := f.store.Read(ctx, tenant, func(ctx context.Context, tx *commit.Tx) error {
 		r := tx.Record(state.Agent(id))
 		if err := tx.Fetch(ctx); err != nil {
 			return err
@@ -182,5 +196,8 @@ func (f *Flow) Current(ctx context.Context, tenant, id string) (s Standing, err 
 		s = Standing{p.Entry, r.Revision}
 		return err
 	})
+	if err == nil && !verified {
+		return s, unverified(tenant)
+	}
 	return s, err
 }
