@@ -46,7 +46,8 @@ type Topic struct {
 	// Key says what the record key is, in words.
 	Key     string
 	Cleanup Cleanup
-	// Retention of a topic with Cleanup Delete; zero for compacted ones, which keep the latest of each key.
+	// Retention of a topic with Cleanup Delete. Compacted ones keep the latest of each key for ever, and the others at least
+	// for so long.
 	Retention time.Duration
 	// Growth says how far the topic may grow, and by what.
 	Growth string
@@ -56,6 +57,9 @@ type Topic struct {
 	Purpose string
 }
 
+// epochsKept is longer than the time in which a recovery counts how many reigns have ended.
+const epochsKept = 15 * time.Minute
+
 // Plan lists every topic, grouped by owner.
 func Plan() []Topic {
 	return []Topic{
@@ -63,13 +67,13 @@ func Plan() []Topic {
 		{ContactEvents, 12, "contact id", Delete, 7 * day, "to 48, with the transition rate; contact-state first", []string{"call-routing.compactor"}, "every contact transition, with the record after it"},
 		{ContactState, 12, "contact id", Compact, 0, "before contact-events", nil, "latest event per contact, in order; a tombstone an hour after its end"},
 		{QueueStats, 6, "queue id", Delete, day, "none expected", nil, "aggregates per queue and interval"},
-		{RoutingEpochs, 1, "tenant", Compact, 0, "never: the offset is the epoch", nil, "epochs taken by call-routing"},
+		{RoutingEpochs, 1, "tenant", Compact, epochsKept, "never: the offset is the epoch", nil, "epochs taken by call-routing"},
 		{RoutingDeadLetter, 3, "original key", Delete, 30 * day, "none expected", nil, "what call-routing could not read or apply, with why"},
 
 		{PresenceCommands, 6, "agent id", Delete, day, "to 24, with the number of agents", []string{"agent-presence.commands"}, "presence changes asked for by other systems"},
 		{AgentEvents, 6, "agent id", Delete, 7 * day, "to 24, with the number of agents; agent-state first", []string{"agent-presence.compactor"}, "every presence transition"},
 		{AgentState, 6, "tenant/agent id", Compact, 0, "before agent-events", nil, "latest event per agent, in order"},
-		{PresenceEpochs, 1, "tenant", Compact, 0, "never: the offset is the epoch", nil, "epochs taken by agent-presence"},
+		{PresenceEpochs, 1, "tenant", Compact, epochsKept, "never: the offset is the epoch", nil, "epochs taken by agent-presence"},
 		{PresenceDeadLetter, 3, "original key", Delete, 30 * day, "none expected", nil, "what agent-presence could not read or apply, with why"},
 
 		{Requests, 3, "agent id", Delete, 30 * day, "to 12; the workers behind it set the pace, not the partitions", []string{"provisioning.requests"}, "one record per item of a bulk job"},
@@ -77,7 +81,7 @@ func Plan() []Topic {
 		{JobState, 3, "tenant/record", Compact, 0, "before outcomes", nil, "latest outcome per item and job, in order; a tombstone after 31 days"},
 		{DirectoryEvents, 3, "tenant/entity id", Delete, 7 * day, "none expected", []string{"provisioning.compactor"}, "every change of an agent or a queue"},
 		{Directory, 3, "tenant/entity id", Compact, 0, "before directory-events", nil, "agents and queues as they should be: latest event per entity, in order"},
-		{ProvisioningEpochs, 1, "tenant", Compact, 0, "never: the offset is the epoch", nil, "epochs taken by provisioning"},
+		{ProvisioningEpochs, 1, "tenant", Compact, epochsKept, "never: the offset is the epoch", nil, "epochs taken by provisioning"},
 		{ProvisioningDeadLetter, 3, "original key", Delete, 30 * day, "none expected", nil, "what provisioning could not read or apply, with why"},
 	}
 }

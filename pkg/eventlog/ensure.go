@@ -21,7 +21,7 @@ type TopicSpec struct {
 	Partitions int32
 	// Cleanup is "delete" or "compact".
 	Cleanup string
-	// Retention of a topic with cleanup "delete".
+	// Retention of a topic with cleanup "delete"; of a compacted one, for how long what is not the latest stays at least.
 	Retention time.Duration
 }
 
@@ -166,7 +166,7 @@ func (e *ensurer) settings(spec TopicSpec) map[string]string {
 		"min.insync.replicas": strconv.Itoa(e.inSync()),
 	}
 	if spec.Cleanup == "compact" {
-		maps.Copy(s, compaction)
+		maps.Copy(s, compactionOf(spec))
 	} else {
 		s["retention.ms"] = strconv.FormatInt(spec.Retention.Milliseconds(), 10)
 	}
@@ -180,6 +180,16 @@ var compaction = map[string]string{
 	"min.cleanable.dirty.ratio": "0.1",
 	"max.compaction.lag.ms":     "300000",
 	"delete.retention.ms":       "900000", // a reader that takes longer from start to end may miss a tombstone
+}
+
+// compactionOf a topic that keeps what is not the latest for a while: Kafka wants the longest wait to be no shorter.
+func compactionOf(spec TopicSpec) map[string]string {
+	s := maps.Clone(compaction)
+	if kept := spec.Retention.Milliseconds(); kept > 0 {
+		s["min.compaction.lag.ms"] = strconv.FormatInt(kept, 10)
+		s["max.compaction.lag.ms"] = strconv.FormatInt(2*kept, 10)
+	}
+	return s
 }
 
 // inSync replicas must have a message before it is acknowledged: with one alone, an acknowledged event dies with a disk.
@@ -212,9 +222,10 @@ func (e *ensurer) compare(spec TopicSpec, live *sarama.TopicMetadata) ([]Differe
 		differ("min.insync.replicas", e.inSync(), n, false, "set it with kafka-configs --alter")
 	}
 	if spec.Cleanup == "compact" {
-		for _, key := range slices.Sorted(maps.Keys(compaction)) {
-			if live, told := have[key]; told && live != compaction[key] {
-				differ(key, compaction[key], live, true, "nothing is wrong, but a recovery may read much more than what lives; set it with kafka-configs --alter")
+		plan := compactionOf(spec)
+		for _, key := range slices.Sorted(maps.Keys(plan)) {
+			if live, told := have[key]; told && live != plan[key] {
+				differ(key, plan[key], live, true, "nothing is wrong, but a recovery may read much more than what lives; set it with kafka-configs --alter")
 			}
 		}
 	} else {
