@@ -58,11 +58,11 @@ func TestAnswerThatIsToldTooLateIsNone(t *testing.T) {
 			call := &Call{Contact: "c"}
 			l.step(call, Status{Step: Ringing})
 			l.accepting("c")
-			time.Sleep(2 * time.Second)
+			<-time.After(2 * time.Second)
 			l.step(call, Status{Step: Connected})
 			told := time.Now()
 			l.step(call, Status{Step: Over, EndedBy: routingv1.EndedBy_ENDED_BY_CUSTOMER})
-			time.Sleep(took - 2*time.Second)
+			<-time.After(took - 2*time.Second)
 			l.answerRefused("c", told)
 			if ends, ok := l.calls["c"].expects(); !ok || ends != want {
 				t.Errorf("refused after %s: expected to end as %s, want %s", took, name(ends), name(want))
