@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/redis/go-redis/v9"
 )
@@ -17,6 +18,8 @@ type Stored struct {
 	Record
 	// Unpublished reports that the log may not have all of its events yet.
 	Unpublished bool
+	// At is when it was read, by Redis' clock.
+	At time.Time
 }
 
 // Walk reads every record that Redis holds of a tenant in the present epoch, also those that no index names. Each portion
@@ -113,7 +116,7 @@ func (s *Store) Stored(ctx context.Context, tenant string, names []string) ([]St
 	}
 	list := make([]Stored, len(names))
 	for i, r := range records {
-		list[i] = Stored{Record: *r, Unpublished: len(outboxes[i]) > 0}
+		list[i] = Stored{Record: *r, Unpublished: len(outboxes[i]) > 0, At: tx.Now()}
 	}
 	return list, nil
 }

@@ -263,9 +263,9 @@ func (a *Auditor) differs(tenant string, s commit.Stored, epoch uint32) (look, b
 	if !same && s.Revision.Epoch < epoch {
 		same = a.Compacted.Hash(a.Source.lasting(s.Value)) == e.Lasting
 	}
-	over := e.Ended() && time.Until(e.Until) < forgetTime
+	over := e.Ended() && e.Until.Sub(s.At) < forgetTime // by Redis' clock: a pod's may be an hour wrong
 	var differs bool
-	l.Divergence, differs = a.Source.difference(s.Record, e.Revision, over, same, time.Now())
+	l.Divergence, differs = a.Source.difference(s.Record, e.Revision, over, same, s.At)
 	return l, differs
 }
 

@@ -133,7 +133,7 @@ func (r *Recovery) compare(stored map[string]commit.Stored, logged map[string]kn
 		}
 		k := logged[name]
 		same := s.Revision == k.Revision && r.source.same(s.Record, k.Value, epoch)
-		if d, differs := r.source.difference(s.Record, k.Revision, k.over, same, time.Now()); differs {
+		if d, differs := r.source.difference(s.Record, k.Revision, k.over, same, s.At); differs {
 			found[name] = d
 		}
 	}

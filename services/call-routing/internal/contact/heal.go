@@ -40,12 +40,24 @@ func Rightful(w *routingv1.Workload, agent string, c *routingv1.Contact, revisio
 	return w
 }
 
-// Holds reports whether the workload has exactly these cards, in whatever order.
+// Holds reports whether the workload has exactly these cards, in whatever order. A card may be of an earlier revision than
+// its contact: what is only noted changes no card.
 func Holds(w *routingv1.Workload, cards []*routingv1.Card) bool {
 	return len(w.GetCards()) == len(cards) && !slices.ContainsFunc(cards, func(card *routingv1.Card) bool {
-		return !slices.ContainsFunc(w.Cards, func(has *routingv1.Card) bool { return proto.Equal(has, card) })
+		return !slices.ContainsFunc(w.Cards, func(has *routingv1.Card) bool { return shows(has, card) })
 	})
 }
+
+func shows(has, card *routingv1.Card) bool {
+	if number(has.Revision) > number(card.Revision) {
+		return false
+	}
+	has = proto.CloneOf(has)
+	has.Revision = card.Revision
+	return proto.Equal(has, card)
+}
+
+func number(r *commonv1.Revision) uint64 { return uint64(r.GetEpoch())<<32 | uint64(r.GetN()) }
 
 // Holding is a workload with exactly these cards, oldest state first. w is what was found; nil if nothing that can be read.
 func Holding(w *routingv1.Workload, agent string, cards []*routingv1.Card, now time.Time) *routingv1.Workload {
