@@ -67,7 +67,7 @@ func makesSense(t *rapid.T, c *Change) {
 	for what, holds := range map[string]bool{
 		"connected means a screen":              connected == (len(p.Screens) > 0),
 		"grace means a deadline":                grace == (p.Deadline != nil),
-		"a deadline lies ahead":                 !grace || p.Deadline.AsTime().After(p.At.AsTime()),
+		"a deadline that is set lies ahead":     !grace || p.Deadline.AsTime().After(p.At.AsTime()) || proto.Equal(p.Deadline, before.GetDeadline()),
 		"nobody is anything but offline unseen": !none || p.Status == presencev1.Status_STATUS_OFFLINE,
 		"one of the three":                      connected || grace || none,
 		"a break has a reason":                  p.Status != presencev1.Status_STATUS_BREAK || p.Reason != "",
