@@ -96,7 +96,7 @@ func (e *entry) neverIn() bool {
 // expects says how a call must have ended by what its switch saw; not ok: the switch does not know.
 func (e *entry) expects() (routingv1.ContactState, bool) {
 	switch {
-	case e.last.Step != Over:
+	case e.last.Step != Over, e.tooLate:
 		return 0, false
 	case e.connected:
 		return routingv1.ContactState_CONTACT_STATE_COMPLETED, true

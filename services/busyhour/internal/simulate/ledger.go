@@ -43,6 +43,8 @@ type entry struct {
 	over     time.Time // at the switch
 	// connected: the switch said so, and had not ended the call before.
 	connected bool
+	// tooLate: its answer was refused when it had long been taken back, or had ended: the switch cannot know as what.
+	tooLate bool
 	// refused: its arrival was, for want of room; if it is over before it was told again, there never was a contact.
 	refused bool
 	holders []holder
@@ -204,7 +206,7 @@ func (l *ledger) turnedAway(contact string) {
 const connectLimit = 10 * time.Second
 
 // answerRefused notes that nobody took the answer of a call. If the switch could not tell it before the offer was taken
-// back for want of it, the call was not answered as far as anybody can know.
+// back for want of it, it cannot know how the call ended.
 func (l *ledger) answerRefused(contact string, sent time.Time) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -219,12 +221,8 @@ func (l *ledger) answerRefused(contact string, sent time.Time) {
 	if time.Since(since) < connectLimit {
 		return
 	}
-	e.connected = false
+	e.tooLate = true
 	l.counts.TooLate++
-	l.counts.Connected--
-	if e.last.Step != Over {
-		l.counts.Talking--
-	}
 }
 
 func (l *ledger) accepting(contact string) {
