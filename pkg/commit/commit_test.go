@@ -458,7 +458,7 @@ func testClaimedStaysOverdue(t *testing.T, w *world) {
 	}
 	// The claim runs out, and the next one fails to move it too.
 	index := Key(w.tenant, "shop", 1, deadlines)
-	if err := w.redis.ZAdd(t.Context(), index, redis.Z{Score: float64(first[0].At.UnixMilli()) + 1000.5, Member: "cup:1"}).Err(); err != nil {
+	if err := w.redis.ZAdd(t.Context(), index, redis.Z{Score: float64(first[0].At.UnixMilli()) + 0.5, Member: "cup:1"}).Err(); err != nil {
 		t.Fatal(err)
 	}
 	again, err := w.pod2().Claim(t.Context(), w.tenant, 10)
