@@ -25,8 +25,7 @@ const (
 type verdict struct {
 	committed, duplicate bool
 	revision             Revision // of the duplicate's first outcome
-	conflict             string   // the key that somebody else changed
-	foreign              bool     // and that is a mark: another service is not open in the epoch it was read in
+	conflict             string   // the key that somebody else changed; a mark, if another service is not open any more
 	full                 bool     // the outboxes hold as much as they may
 	older                []entry  // entries of the records' outboxes that were open before
 	err                  error
@@ -202,7 +201,7 @@ func verdictOf(w *writing, answer any) (verdict, error) {
 	case "full":
 		return verdict{full: true}, nil
 	case "foreign", "conflict":
-		return verdict{conflict: words[1], foreign: words[0] == "foreign"}, nil
+		return verdict{conflict: words[1]}, nil
 	}
 	return verdict{}, fmt.Errorf("commit.lua gave the verdict %q", words[0])
 }
@@ -246,9 +245,9 @@ func (w *writing) key(k string) int {
 
 func (w *writing) commit(tx *Tx) {
 	w.args = append(w.args, tx.op, flag(tx.grows))
-	w.args = append(w.args, len(tx.marks))
-	for _, m := range tx.marks {
-		w.args = append(w.args, w.key(m), tx.foreign[m])
+	w.args = append(w.args, len(tx.others))
+	for _, o := range tx.others {
+		w.args = append(w.args, w.key(o.mark), o.epoch)
 	}
 	w.args = append(w.args, len(tx.records))
 	for _, p := range tx.records {

@@ -163,7 +163,7 @@ func (tx *Tx) fetch(ctx context.Context) error {
 		}
 		why, _ := answer[0].(string)
 		if index, ok := strings.CutPrefix(why, "foreign "); ok && (try == 0 || !tx.unverified) {
-			if err := tx.forget(tx.marks[number(index)-1]); err != nil {
+			if err := tx.forget(tx.others[number(index)-1]); err != nil {
 				return err
 			}
 			continue
@@ -175,28 +175,28 @@ func (tx *Tx) fetch(ctx context.Context) error {
 		if tx.why == "" {
 			tx.why = why
 		}
-		for _, mark := range tx.marks {
-			tx.settled[mark] = true
+		for _, o := range tx.others {
+			o.read = true
 		}
 		return tx.take(answer)
 	}
-	return foreignClosed(tx.marks[0])
+	return foreignClosed(tx.others[0].mark)
 }
 
 // learnMarks settles in which epoch of each other service this Tx reads.
 func (tx *Tx) learnMarks(ctx context.Context) error {
-	for _, mark := range tx.marks {
-		if tx.foreign[mark] != 0 {
+	for _, o := range tx.others {
+		if o.epoch != 0 {
 			continue
 		}
-		epoch, err := tx.store.foreignEpoch(ctx, mark)
+		epoch, err := tx.store.foreignEpoch(ctx, o.mark)
 		if err != nil {
-			return fmt.Errorf("read mark %s: %w", mark, err)
+			return fmt.Errorf("read mark %s: %w", o.mark, err)
 		}
 		if epoch == 0 && !tx.unverified {
-			return foreignClosed(mark)
+			return foreignClosed(o.mark)
 		}
-		tx.foreign[mark] = epoch
+		o.epoch = epoch
 	}
 	return nil
 }
@@ -206,20 +206,19 @@ var errMoved = errors.New("another service has begun a new epoch since it was re
 
 // forget gives up the epoch of another service, for it is not open any more. What was read in it would be decided on
 // together with what is read now, and guarded where nobody writes any more.
-func (tx *Tx) forget(mark string) error {
-	tx.store.forgetForeign(mark, tx.foreign[mark])
-	if tx.settled[mark] && !tx.unverified {
-		return fmt.Errorf("%s: %w", mark, errMoved)
+func (tx *Tx) forget(o *other) error {
+	tx.store.forgetForeign(o.mark, o.epoch)
+	if o.read && !tx.unverified {
+		return fmt.Errorf("%s: %w", o.mark, errMoved)
 	}
-	delete(tx.foreign, mark)
+	o.epoch = 0
 	return nil
 }
 
 func (tx *Tx) load(ctx context.Context) ([]any, error) {
-	l := loading{keys: append([]string{MarkKey(tx.tenant, tx.store.service)}, tx.marks...)}
-	l.args = append(l.args, tx.epoch, len(tx.marks))
-	for _, m := range tx.marks {
-		l.args = append(l.args, tx.foreign[m])
+	l := loading{keys: []string{MarkKey(tx.tenant, tx.store.service)}, args: []any{tx.epoch, len(tx.others)}}
+	for _, o := range tx.others {
+		l.keys, l.args = append(l.keys, o.mark), append(l.args, o.epoch)
 	}
 	for _, q := range tx.asked {
 		q.ask(tx, &l)

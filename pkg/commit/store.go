@@ -212,8 +212,8 @@ func (s *Store) do(ctx context.Context, tenant, op string, decide func(ctx conte
 		case v.full:
 			return Result{}, noRoom(tenant, s.service, s.outboxLimit)
 		default:
-			if v.foreign {
-				s.forgetForeign(v.conflict, tx.foreign[v.conflict])
+			if o := tx.marked(v.conflict); o != nil { // not open any more in the epoch it was read in
+				s.forgetForeign(o.mark, o.epoch)
 			}
 			s.metrics.conflicts.WithLabelValues(kindOf(v.conflict)).Inc()
 			conflict = fmt.Errorf("%s was changed by somebody else", v.conflict)

@@ -57,9 +57,7 @@ type Tx struct {
 	trace      []eventlog.Header
 
 	asked   []read
-	marks   []string          // mark keys of the other services asked for
-	foreign map[string]uint32 // by mark: the epoch in which all of this Tx reads and guards, whatever is learned meanwhile
-	settled map[string]bool   // marks in whose epoch something was read
+	others  []*other // the other services asked for
 	now     time.Time
 	why     string // the state was not verified when it was loaded
 	failed  error  // a Fetch that failed; ends Do whatever decide makes of it
@@ -71,6 +69,14 @@ type Tx struct {
 	adds    []member
 	counts  []count
 	events  []told
+}
+
+// other is another service that a Tx reads from.
+type other struct {
+	mark string // its key
+	// epoch in which all of this Tx reads and guards, whatever is learned meanwhile; zero before that is known.
+	epoch uint32
+	read  bool // something was, in that epoch
 }
 
 type put struct {
@@ -94,10 +100,7 @@ type told struct {
 }
 
 func newTx(ctx context.Context, s *Store, tenant, op string, epoch uint32) *Tx {
-	return &Tx{
-		store: s, tenant: tenant, op: op, epoch: epoch, trace: traceOf(ctx),
-		foreign: map[string]uint32{}, settled: map[string]bool{},
-	}
+	return &Tx{store: s, tenant: tenant, op: op, epoch: epoch, trace: traceOf(ctx)}
 }
 
 // Tenant of this Tx.
@@ -116,7 +119,7 @@ func (tx *Tx) Record(name string) *Record {
 // Foreign asks for a record of another service.
 func (tx *Tx) Foreign(service, name string) *Record {
 	r := &Record{Service: service, Name: name}
-	tx.mark(service)
+	tx.other(service)
 	tx.asked = append(tx.asked, readRecord{r})
 	return r
 }
@@ -139,7 +142,7 @@ func (tx *Tx) ForeignFirst(service, index string, n int) *Members {
 // ForeignAfter is After on an index of another service.
 func (tx *Tx) ForeignAfter(service, index string, min float64, skip, n int) *Members {
 	m := &Members{}
-	tx.mark(service)
+	tx.other(service)
 	tx.asked = append(tx.asked, readIndex{m, service, index, min, skip, n})
 	return m
 }
@@ -175,7 +178,12 @@ func (tx *Tx) Now() time.Time { return tx.now }
 func (tx *Tx) Epoch() uint32 { return tx.epoch }
 
 // EpochOf is the epoch of another service in which this Tx reads; zero before a Fetch that reads from it.
-func (tx *Tx) EpochOf(service string) uint32 { return tx.foreign[MarkKey(tx.tenant, service)] }
+func (tx *Tx) EpochOf(service string) uint32 {
+	if o := tx.marked(MarkKey(tx.tenant, service)); o != nil {
+		return o.epoch
+	}
+	return 0
+}
 
 // Next is the revision that Put would give to the record.
 func (tx *Tx) Next(r *Record) Revision {
@@ -243,17 +251,28 @@ func (tx *Tx) foreignKey(service, name string) string {
 	if service == tx.store.service {
 		return tx.key(name)
 	}
-	return Key(tx.tenant, service, tx.foreign[MarkKey(tx.tenant, service)], name)
+	return Key(tx.tenant, service, tx.other(service).epoch, name)
 }
 
-func (tx *Tx) mark(service string) {
-	key := MarkKey(tx.tenant, service)
-	for _, m := range tx.marks {
-		if m == key {
-			return
+// other is what this Tx knows of another service, from now on.
+func (tx *Tx) other(service string) *other {
+	mark := MarkKey(tx.tenant, service)
+	o := tx.marked(mark)
+	if o == nil {
+		o = &other{mark: mark}
+		tx.others = append(tx.others, o)
+	}
+	return o
+}
+
+// marked is the other service that has this mark; nil if none does that was asked for.
+func (tx *Tx) marked(key string) *other {
+	for _, o := range tx.others {
+		if o.mark == key {
+			return o
 		}
 	}
-	tx.marks = append(tx.marks, key)
+	return nil
 }
 
 func (tx *Tx) changes() bool {

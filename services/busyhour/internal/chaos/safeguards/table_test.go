@@ -71,7 +71,7 @@ var safeguards = []safeguard{
 		commitLua, `if not open_in(m[1], m[2]) then return {'foreign', m[1]} end`, ``,
 		inCommit, onMiniredis + "a foreign guard that has changed stops the commit"},
 	{"a foreign guard is sent with the epoch it was read in", []string{"asis-guard-aba"},
-		"pkg/commit/batch.go", `w.key(m), tx.foreign[m])`, `w.key(m), tx.store.foreign[m])`,
+		"pkg/commit/batch.go", `w.key(o.mark), o.epoch)`, `w.key(o.mark), tx.store.foreign[o.mark])`,
 		inCommit, onMiniredis + "a foreign guard holds in the epoch it was read in, whatever the pod has heard of since"},
 	{"the epoch is in the revision", []string{"asis-late-publish-fork"},
 		"pkg/commit/revision.go", `Revision{Epoch: epoch, N: r.N + 1}`, `Revision{Epoch: min(epoch, max(1, r.Epoch)), N: r.N + 1}`,
