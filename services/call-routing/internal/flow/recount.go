@@ -91,8 +91,8 @@ func (r *recounts) agents(ctx context.Context, held map[string][]string) ([]stri
 	}
 	err := r.flow.store.Names(ctx, r.tenant, func(names []string) error {
 		for _, name := range names {
-			if state.IsWorkload(name) {
-				all[state.WorkloadAgent(name)] = true
+			if agent, ok := state.WorkloadAgent(name); ok {
+				all[agent] = true
 			}
 		}
 		return nil
@@ -105,7 +105,10 @@ func (r *recounts) recount(ctx context.Context, agents []string, held map[string
 	var looked, differ []*counted
 	var told []*push.Workload
 	_, err := r.flow.store.Do(ctx, r.tenant, "", func(ctx context.Context, tx *commit.Tx) (err error) {
-		differ, told = nil, nil
+		looked, differ, told = nil, nil, nil
+		if tx.Epoch() != r.epoch { // what was seen says nothing of an epoch that has begun since
+			return nil
+		}
 		if looked, err = r.read(ctx, tx, agents, held); err != nil {
 			return err
 		}

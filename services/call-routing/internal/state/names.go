@@ -2,7 +2,11 @@
 // change of a contact changes them. It writes only through pkg/commit, and only its own.
 package state
 
-import "github.com/busyhour/busyhour/services/call-routing/internal/contact"
+import (
+	"strings"
+
+	"github.com/busyhour/busyhour/services/call-routing/internal/contact"
+)
 
 // Services whose records are read here, and guard our commits. Only they write them.
 const (
@@ -11,16 +15,19 @@ const (
 )
 
 // Records. In Redis each is a hash with revision, operation and value.
-func Contact(id string) string         { return contact.Name(id) }    // routingv1.Contact
-func Workload(agent string) string     { return "workload:" + agent } // routingv1.Workload
-func PresenceOf(agent string) string   { return "presence:" + agent } // agent-presence's presencev1.Presence
-func AgentEntry(agent string) string   { return "agent:" + agent }    // provisioning's provisioningv1.DirectoryEntry
-func QueueEntry(queue string) string   { return "queue:" + queue }    // provisioning's provisioningv1.DirectoryEntry
-func Boot(id string) string            { return "boot:" + id }        // routingv1.Switch
-func ContactID(record string) string   { return record[len("contact:"):] }
-func IsContact(record string) bool     { return len(record) > 8 && record[:8] == "contact:" }
-func IsWorkload(record string) bool    { return len(record) > 9 && record[:9] == "workload:" }
-func WorkloadAgent(name string) string { return name[len("workload:"):] }
+func Contact(id string) string       { return contact.Name(id) }    // routingv1.Contact
+func Workload(agent string) string   { return "workload:" + agent } // routingv1.Workload
+func PresenceOf(agent string) string { return "presence:" + agent } // agent-presence's presencev1.Presence
+func AgentEntry(agent string) string { return "agent:" + agent }    // provisioning's provisioningv1.DirectoryEntry
+func QueueEntry(queue string) string { return "queue:" + queue }    // provisioning's provisioningv1.DirectoryEntry
+func Boot(id string) string          { return "boot:" + id }        // routingv1.Switch
+func ContactID(record string) string { return record[len("contact:"):] }
+func IsContact(record string) bool   { return len(record) > 8 && record[:8] == "contact:" }
+
+// WorkloadAgent is the agent whose workload has this name.
+func WorkloadAgent(record string) (agent string, ok bool) {
+	return strings.CutPrefix(record, "workload:")
+}
 
 // Indexes. In Redis each is a sorted set. All but waiting and in hand are hints: a commit's guards decide.
 const (
