@@ -117,7 +117,7 @@ func (f *Flow) count(o *provisioningv1.Outcome) {
 
 // Item reads an item; nil if there is none. Workers act on it, so it must be verified.
 func (f *Flow) Item(ctx context.Context, tenant, name string) (o *provisioningv1.Outcome, err error) {
-	verified, err := f.store.Read(ctx, tenant, func(ctx context.Context, tx *commit.Tx) error {
+	err = f.readVerified(ctx, tenant, func(ctx context.Context, tx *commit.Tx) error {
 		r := tx.Record(name)
 		if err := tx.Fetch(ctx); err != nil {
 			return err
@@ -125,14 +125,15 @@ func (f *Flow) Item(ctx context.Context, tenant, name string) (o *provisioningv1
 		o, err = state.ItemIn(r)
 		return err
 	})
-	if err == nil && !verified {
-		return nil, unverified(tenant)
-	}
 	return o, err
 }
 
-func unverified(tenant string) error {
-	return refusal.New(refusal.Unavailable, "UNVERIFIED", "the state of tenant %s is not verified", tenant).To("try again in a moment")
+func (f *Flow) readVerified(ctx context.Context, tenant string, read func(ctx context.Context, tx *commit.Tx) error) error {
+	verified, err := f.store.Read(ctx, tenant, read)
+	if err == nil && !verified {
+		err = refusal.New(refusal.Unavailable, "UNVERIFIED", "the state of tenant %s is not verified", tenant).To("try again in a moment")
+	}
+	return err
 }
 
 // Applied is what an item made of the directory.
@@ -187,7 +188,7 @@ func wishOf(r *provisioningv1.Request) (*directory.Entry, move) {
 
 // Current reads an agent's entry as it stands now. Downstreams are told of it, so it must be verified.
 func (f *Flow) Current(ctx context.Context, tenant, id string) (s Standing, err error) {
-	verified, err := f.store.Read(ctx, tenant, func(ctx context.Context, tx *commit.Tx) error {
+	err = f.readVerified(ctx, tenant, func(ctx context.Context, tx *commit.Tx) error {
 		r := tx.Record(state.Agent(id))
 		if err := tx.Fetch(ctx); err != nil {
 			return err
@@ -196,8 +197,5 @@ func (f *Flow) Current(ctx context.Context, tenant, id string) (s Standing, err 
 		s = Standing{p.Entry, r.Revision}
 		return err
 	})
-	if err == nil && !verified {
-		return s, unverified(tenant)
-	}
 	return s, err
 }

@@ -145,7 +145,7 @@ func (in *Ingest) takeBundle(ctx context.Context, tenant string, all []one) {
 			o.done(err)
 		}
 	}
-	taken, err := in.take(ctx, tenant, requests)
+	taken, err := in.Take(ctx, tenant, requests)
 	if err != nil {
 		told(err)
 		return
@@ -177,13 +177,8 @@ func (in *Ingest) Decode(m eventlog.Message) (*provisioningv1.Request, error) {
 	return r, nil
 }
 
-// Take takes requests of a tenant into Redis. It returns how many of them have not ended.
-func (in *Ingest) Take(ctx context.Context, tenant string, requests []*provisioningv1.Request) (open int, err error) {
-	taken, err := in.take(ctx, tenant, requests)
-	return len(taken.Items), err
-}
-
-func (in *Ingest) take(ctx context.Context, tenant string, requests []*provisioningv1.Request) (flow.Taken, error) {
+// Take takes requests of a tenant into Redis, and those that have not ended into the stream.
+func (in *Ingest) Take(ctx context.Context, tenant string, requests []*provisioningv1.Request) (flow.Taken, error) {
 	taken, err := in.flow.Take(ctx, tenant, requests)
 	if err != nil {
 		return flow.Taken{}, err

@@ -14,6 +14,7 @@ import (
 	"github.com/busyhour/busyhour/pkg/commit"
 	"github.com/busyhour/busyhour/pkg/eventlog"
 	"github.com/busyhour/busyhour/pkg/telemetry"
+	"github.com/busyhour/busyhour/services/provisioning/internal/flow"
 	"github.com/busyhour/busyhour/services/provisioning/internal/state"
 )
 
@@ -28,7 +29,7 @@ const (
 // Ingest takes requests in, as from the consumer group.
 type Ingest interface {
 	Decode(m eventlog.Message) (*provisioningv1.Request, error)
-	Take(ctx context.Context, tenant string, requests []*provisioningv1.Request) (open int, err error)
+	Take(ctx context.Context, tenant string, requests []*provisioningv1.Request) (flow.Taken, error)
 }
 
 // Requeue takes in, once in every epoch of a tenant, all requests that have no outcome: the stream and the pending
@@ -224,10 +225,10 @@ func (p *portions) flush() error {
 }
 
 func (p *portions) take(tenant string, requests []*provisioningv1.Request) error {
-	open, err := p.q.ingest.Take(p.ctx, tenant, requests)
-	p.q.requeued.Add(float64(open))
+	taken, err := p.q.ingest.Take(p.ctx, tenant, requests)
+	p.q.requeued.Add(float64(len(taken.Items)))
 	p.mu.Lock()
-	p.taken += open
+	p.taken += len(taken.Items)
 	p.mu.Unlock()
 	return err
 }
