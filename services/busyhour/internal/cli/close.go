@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	routingv1 "github.com/busyhour/busyhour/api/gen/busyhour/routing/v1"
+	"github.com/busyhour/busyhour/services/busyhour/internal/simulate"
 )
 
 // closeLimit is how long a supervisor's command is tried while the state is not verified.
@@ -32,23 +33,19 @@ anew what the agent holds.`,
 	f.StringVar(&r.AgentId, "agent", "", "agent on whose screen the card is shown")
 	_ = c.MarkFlagRequired("reason")
 	c.RunE = func(c *cobra.Command, args []string) error {
-		at := t.get()
-		if err := at.Validate(); err != nil {
-			return err
-		}
-		clients := at.Dial()
-		defer clients.Close()
-		ctx, cancel := context.WithTimeout(c.Context(), closeLimit)
-		defer cancel()
 		r.ContactId = args[0]
-		answer, err := clients.CloseContact(ctx, r)
-		if err != nil {
-			return fmt.Errorf("close contact %s: %w", r.ContactId, err)
-		}
-		if out.json() {
-			return writeJSON(c.OutOrStdout(), answer)
-		}
-		return writeClosed(c.OutOrStdout(), r, answer)
+		return t.dial(func(clients *simulate.Clients) error {
+			ctx, cancel := context.WithTimeout(c.Context(), closeLimit)
+			defer cancel()
+			answer, err := clients.CloseContact(ctx, r)
+			if err != nil {
+				return fmt.Errorf("close contact %s: %w", r.ContactId, err)
+			}
+			if out.json() {
+				return writeJSON(c.OutOrStdout(), answer)
+			}
+			return writeClosed(c.OutOrStdout(), r, answer)
+		})
 	}
 	return c
 }

@@ -44,6 +44,17 @@ func targetFlags(c *cobra.Command) *targets {
 	return t
 }
 
+// dial makes clients of the services for as long as do takes.
+func (t *targets) dial(do func(*simulate.Clients) error) error {
+	at := t.get()
+	if err := at.Validate(); err != nil {
+		return err
+	}
+	clients := at.Dial()
+	defer clients.Close()
+	return do(clients)
+}
+
 func (t *targets) get() simulate.Targets {
 	or := func(own []string) []string {
 		if len(own) > 0 {

@@ -65,7 +65,7 @@ wrong is said at once, and then nothing is taken. The same file again is the sam
 			sum := sha256.Sum256(r.Csv)
 			r.RequestId = "file-" + hex.EncodeToString(sum[:16])
 		}
-		return withClients(t, func(clients *simulate.Clients) error {
+		return t.dial(func(clients *simulate.Clients) error {
 			answer, err := clients.ImportAgents(c.Context(), r)
 			if err != nil {
 				return fmt.Errorf("import %s: %w", args[0], err)
@@ -130,13 +130,13 @@ func newProvisionWatch() *cobra.Command {
 	t, out := targetFlags(c), outputFlag(c)
 	tenant := c.Flags().String("tenant", "demo", "tenant of the job")
 	c.RunE = func(c *cobra.Command, args []string) error {
-		return withClients(t, func(clients *simulate.Clients) error { return follow(c, clients, *out, *tenant, args[0]) })
+		return t.dial(func(clients *simulate.Clients) error { return follow(c, clients, *out, *tenant, args[0]) })
 	}
 	return c
 }
 
 func follow(c *cobra.Command, clients *simulate.Clients, out output, tenant, id string) error {
-	bar := &provision.Bar{To: c.ErrOrStderr(), Terminal: isTerminal(c.ErrOrStderr())}
+	bar := &provision.Bar{To: c.ErrOrStderr(), Terminal: terminal(os.Stderr)}
 	f := &provision.Follower{Jobs: clients, Tenant: tenant, ID: id}
 	job, err := f.Run(c.Context(), bar)
 	bar.Done()
@@ -157,15 +157,6 @@ func follow(c *cobra.Command, clients *simulate.Clients, out output, tenant, id 
 	return err
 }
 
-func isTerminal(w io.Writer) bool {
-	file, ok := w.(*os.File)
-	if !ok {
-		return false
-	}
-	info, err := file.Stat()
-	return err == nil && info.Mode()&os.ModeCharDevice != 0
-}
-
 func newProvisionOutcomes() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "outcomes JOB",
@@ -180,7 +171,7 @@ func newProvisionOutcomes() *cobra.Command {
 		if *failed {
 			only = provisioningv1.ItemOutcome_ITEM_OUTCOME_FAILED
 		}
-		return withClients(t, func(clients *simulate.Clients) error {
+		return t.dial(func(clients *simulate.Clients) error {
 			list := func(each func(*provisioningv1.Outcome) bool) error {
 				return clients.Outcomes(c.Context(), *tenant, args[0], only, each)
 			}
@@ -218,14 +209,4 @@ func writeMessage(w io.Writer, m proto.Message) error {
 	}
 	_, err = w.Write(append(b, '\n'))
 	return err
-}
-
-func withClients(t *targets, do func(*simulate.Clients) error) error {
-	at := t.get()
-	if err := at.Validate(); err != nil {
-		return err
-	}
-	clients := at.Dial()
-	defer clients.Close()
-	return do(clients)
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	routingv1 "github.com/busyhour/busyhour/api/gen/busyhour/routing/v1"
+	"github.com/busyhour/busyhour/services/busyhour/internal/simulate"
 )
 
 func newSwitches() *cobra.Command {
@@ -21,22 +22,18 @@ func newSwitches() *cobra.Command {
 	t, out := targetFlags(c), outputFlag(c)
 	tenant := c.Flags().String("tenant", "demo", "tenant of the switches")
 	c.RunE = func(c *cobra.Command, _ []string) error {
-		at := t.get()
-		if err := at.Validate(); err != nil {
-			return err
-		}
-		clients := at.Dial()
-		defer clients.Close()
-		ctx, cancel := context.WithTimeout(c.Context(), closeLimit)
-		defer cancel()
-		list, err := clients.Switches(ctx, *tenant)
-		if err != nil {
-			return fmt.Errorf("list the switches of %s: %w", *tenant, err)
-		}
-		if out.json() {
-			return writeJSON(c.OutOrStdout(), list)
-		}
-		return writeSwitches(c.OutOrStdout(), list, time.Now())
+		return t.dial(func(clients *simulate.Clients) error {
+			ctx, cancel := context.WithTimeout(c.Context(), closeLimit)
+			defer cancel()
+			list, err := clients.Switches(ctx, *tenant)
+			if err != nil {
+				return fmt.Errorf("list the switches of %s: %w", *tenant, err)
+			}
+			if out.json() {
+				return writeJSON(c.OutOrStdout(), list)
+			}
+			return writeSwitches(c.OutOrStdout(), list, time.Now())
+		})
 	}
 	c.AddCommand(newSwitchesReap())
 	return c
@@ -66,22 +63,18 @@ its latest inventory lacked are lost, their cards go, and the switch is believed
 	c.Flags().StringVar(&r.Reason, "reason", "", "who accepts it and why; goes into the log")
 	_ = c.MarkFlagRequired("reason")
 	c.RunE = func(c *cobra.Command, args []string) error {
-		at := t.get()
-		if err := at.Validate(); err != nil {
-			return err
-		}
-		clients := at.Dial()
-		defer clients.Close()
 		r.SwitchId = args[0]
-		answer, err := clients.ReapSwitch(c.Context(), r)
-		if err != nil {
-			return fmt.Errorf("reap switch %s: %w", r.SwitchId, err)
-		}
-		if out.json() {
-			return writeJSON(c.OutOrStdout(), answer)
-		}
-		_, err = fmt.Fprintf(c.OutOrStdout(), "%d contacts of switch %s are lost\n", len(answer.ContactIds), r.SwitchId)
-		return err
+		return t.dial(func(clients *simulate.Clients) error {
+			answer, err := clients.ReapSwitch(c.Context(), r)
+			if err != nil {
+				return fmt.Errorf("reap switch %s: %w", r.SwitchId, err)
+			}
+			if out.json() {
+				return writeJSON(c.OutOrStdout(), answer)
+			}
+			_, err = fmt.Fprintf(c.OutOrStdout(), "%d contacts of switch %s are lost\n", len(answer.ContactIds), r.SwitchId)
+			return err
+		})
 	}
 	return c
 }

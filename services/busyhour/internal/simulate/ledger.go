@@ -211,7 +211,7 @@ func (l *ledger) answerRefused(contact string, sent time.Time) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	e, ok := l.calls[contact]
-	if !ok || !e.connected {
+	if !ok || !e.connected || e.tooLate {
 		return
 	}
 	since := sent
