@@ -18,12 +18,12 @@ type book struct {
 	stored  map[id]*history.Stored
 	marks   map[owner]*history.Mark
 	// reigns are the markers of a tenant and service: epoch → when the first of them was read.
-	reigns    map[owner]map[uint32]time.Duration
-	agents    map[id]*history.Agent
-	told      map[string]bool // services whose events are in the history
-	faults    []fault
-	together  Together
-	connected map[fact]bool // by facts(); nil: not asked yet
+	reigns   map[owner]map[uint32]time.Duration
+	agents   map[id]*history.Agent
+	told     map[string]bool // services whose events are in the history
+	faults   []fault
+	together Together
+	holds    map[hold][]*holding // by holdsOf; nil: not asked yet
 }
 
 // id of a record in Redis and in the log.

@@ -1,6 +1,7 @@
 package check
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/busyhour/busyhour/services/busyhour/internal/chaos/history"
@@ -12,7 +13,7 @@ func capacity(b *book, r *Result) {
 	for _, s := range b.Stored {
 		if agent, ok := agentOf(&s); ok {
 			r.Judged++
-			b.count(r, s.Tenant, agent, s.Cards, "in Redis at the end, at workload "+s.Revision.String())
+			b.count(r, s.Tenant, agent, b.decided(s.Tenant, agent, s.Cards), "in Redis at the end, at workload "+s.Revision.String())
 		}
 	}
 }
@@ -27,7 +28,11 @@ func (b *book) onScreens(r *Result) {
 		r.Judged++
 		k := shown{v.It.Tenant, v.It.Agent, v.It.Workload}
 		if !known[k] {
-			known[k] = b.count(r, k.tenant, k.agent, v.It.Cards, "on screen "+v.It.Screen+" at "+v.At.String()+", at workload "+v.It.Workload.String())
+			cards := b.decided(k.tenant, k.agent, v.It.Cards)
+			if b.together.Cover(v.At) {
+				cards = b.madeIn(k.workload.Epoch, k.tenant, k.agent, cards)
+			}
+			known[k] = b.count(r, k.tenant, k.agent, cards, "on screen "+v.It.Screen+" at "+v.At.String()+", at workload "+k.workload.String())
 		}
 	}
 }
@@ -36,11 +41,7 @@ func (b *book) onScreens(r *Result) {
 // anything. Somebody of whom that is not known can hold one offer.
 func (b *book) count(r *Result, tenant, agent string, cards []history.Card, where string) (found bool) {
 	all, offers := map[string]int{}, map[string]int{}
-	facts := b.facts()
 	for _, c := range cards {
-		if facts[fact{tenant, agent, c.Contact}] {
-			continue
-		}
 		if inHand(c.State) {
 			all[c.Channel]++
 		}
@@ -62,25 +63,40 @@ func (b *book) count(r *Result, tenant, agent string, cards []history.Card, wher
 	return found
 }
 
-// fact is a hold that the switch made by connecting the two.
-type fact struct{ tenant, agent, contact string }
+// decided are the cards that are not there because the switch connected the two. When Redis was lost while Kafka was away,
+// switches tell again what they connected meanwhile, one call after the other at one agent; told at once, all of them
+// stand there until their ends are told too. Whether we decided anything on top of them is for the log to show.
+func (b *book) decided(tenant, agent string, cards []history.Card) []history.Card {
+	return slices.DeleteFunc(slices.Clone(cards), func(c history.Card) bool {
+		return slices.ContainsFunc(b.holdsOf(tenant, agent, c.Contact), func(h *holding) bool { return h.fact })
+	})
+}
 
-// facts are no decisions of ours. When Redis was lost while Kafka was away, switches tell again what they connected
-// meanwhile, one call after the other at one agent; told at once, all of them stand there until their ends are told too.
-// Whether we decided anything on top of them is for the log to show.
-func (b *book) facts() map[fact]bool {
-	if b.connected == nil {
-		b.connected = map[fact]bool{}
+// madeIn are the cards that were not there before that epoch. When Redis was lost while Kafka was away, an agent can be
+// given back what they had let go of, beside what they took then: the one's release was lost, the other's reservation
+// was not. Nobody decided that they hold both, and again the log shows what was decided on top of it.
+func (b *book) madeIn(epoch uint32, tenant, agent string, cards []history.Card) []history.Card {
+	return slices.DeleteFunc(slices.Clone(cards), func(c history.Card) bool {
+		holds := b.holdsOf(tenant, agent, c.Contact)
+		return len(holds) > 0 && !slices.ContainsFunc(holds, func(h *holding) bool { return h.reserved.Revision.Epoch >= epoch })
+	})
+}
+
+// holdsOf are the agent's holds on a contact.
+func (b *book) holdsOf(tenant, agent, contact string) []*holding {
+	if b.holds == nil {
+		b.holds = map[hold][]*holding{}
 		for agent, list := range b.holdings() {
 			for _, h := range list {
-				if h.fact {
-					b.connected[fact{agent.tenant, agent.name, strings.TrimPrefix(h.contact.name, "contact:")}] = true
-				}
+				k := hold{agent.tenant, agent.name, strings.TrimPrefix(h.contact.name, "contact:")}
+				b.holds[k] = append(b.holds[k], h)
 			}
 		}
 	}
-	return b.connected
+	return b.holds[hold{tenant, agent, contact}]
 }
+
+type hold struct{ tenant, agent, contact string }
 
 // inTheLog looks at each reservation: who else held the agent then?
 func (b *book) inTheLog(r *Result) {
