@@ -21,7 +21,7 @@ const (
 // Config says what the downstream is and how it is to be treated.
 type Config struct {
 	Kind        string        `key:"kind" default:"http" doc:"http: an agent is put as JSON at an address of its own. scim: an agent is a user of a SCIM 2.0 server."`
-	URL         string        `key:"url" doc:"http: where an agent is put, for instance https://crm.example/agents/{id}; scim: where the server is, for instance https://crm.example/scim/v2. {tenant} and {id} are filled in. Empty: there is no downstream."`
+	URL         string        `key:"url" doc:"http: where an agent is put, for instance https://crm.example/agents/{id}; scim: where the server is, for instance https://crm.example/scim/v2. {tenant}, and for http {id}, are filled in. Empty: there is no downstream."`
 	Method      string        `key:"method" default:"PUT" doc:"http: how an agent is put, PUT or POST."`
 	DeleteURL   string        `key:"delete_url" doc:"http: where an agent is deleted; empty: url."`
 	Token       string        `key:"token" doc:"Sent as Authorization: Bearer." secret:"true"`
