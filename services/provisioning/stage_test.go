@@ -91,7 +91,7 @@ func (s *stage) quick() provisioning.Config {
 // told is quick with the stage's downstream.
 func (s *stage) told() provisioning.Config {
 	cfg := s.quick()
-	cfg.Downstream.URL = s.downstream.url + "/agents/{id}"
+	cfg.Downstream.URL, cfg.Downstream.Private = s.downstream.url+"/agents/{id}", true
 	cfg.Downstream.BackoffMin, cfg.Downstream.BackoffMax = time.Millisecond, 10*time.Millisecond
 	return cfg
 }

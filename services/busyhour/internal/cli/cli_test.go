@@ -1,7 +1,12 @@
 package cli
 
 import (
+	"bufio"
 	"bytes"
+	"context"
+	"io"
+	"net/http"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -28,7 +33,7 @@ func TestCommandsSayWhatTheyShould(t *testing.T) {
 		{[]string{"topics", "plan", "--output", "json"}, []string{`"topic": "` + topics.Signals}},
 		{[]string{"config"}, []string{"# call-routing:", "# agent-presence:", "# provisioning:", "BUSYHOUR_KAFKA_BROKERS"}},
 		{[]string{"config", "provisioning"}, []string{"# provisioning:"}},
-		{[]string{"--help"}, []string{"bench", "call", "close", "config", "provision", "simulate", "switches", "topics", "up"}},
+		{[]string{"--help"}, []string{"bench", "call", "close", "config", "provision", "simulate", "stub", "switches", "topics", "up"}},
 	} {
 		got, err := run(t, c.args...)
 		if err != nil {
@@ -58,10 +63,38 @@ func TestWrongUseIsAnError(t *testing.T) {
 		{[]string{"provision", "import", "nowhere.csv"}, "nowhere.csv"},
 		{[]string{"provision", "watch"}, "accepts 1 arg"},
 		{[]string{"provision", "outcomes", "j-1", "--url", "127.0.0.1"}, "http://host:port"},
+		{[]string{"stub", "scim", "--latency", "-1s"}, "latency"},
 		{[]string{"dance"}, "unknown command"},
 	} {
 		if _, err := run(t, c.args...); err == nil || !strings.Contains(err.Error(), c.says) {
 			t.Errorf("%v: %v, want a word of %q", c.args, err, c.says)
 		}
+	}
+}
+
+func TestTheStubSaysWhereItIsAndStops(t *testing.T) {
+	ctx, stop := context.WithCancel(t.Context())
+	said, out := io.Pipe()
+	root := newRoot()
+	root.SetOut(out)
+	root.SetArgs([]string{"stub", "scim", "--listen", "127.0.0.1:0"})
+	ended := make(chan error, 1)
+	go func() { ended <- root.ExecuteContext(ctx) }()
+	line, err := bufio.NewReader(said).ReadString('\n')
+	if err != nil {
+		t.Fatal(err)
+	}
+	url := regexp.MustCompile(`http://[^/]+/scim/v2`).FindString(line)
+	res, err := http.Get(url + "/Users")
+	if err != nil {
+		t.Fatalf("%s: %v", line, err)
+	}
+	res.Body.Close()
+	if res.StatusCode != http.StatusOK {
+		t.Errorf("%s: %s", url, res.Status)
+	}
+	stop()
+	if err := <-ended; err != nil {
+		t.Error(err)
 	}
 }

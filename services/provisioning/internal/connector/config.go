@@ -3,18 +3,30 @@ package connector
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"net/http"
+	"net/netip"
 	"net/url"
+	"os"
 	"strings"
 	"time"
 )
 
+// The kinds of downstreams.
+const (
+	kindHTTP = "http"
+	kindSCIM = "scim"
+)
+
 // Config says what the downstream is and how it is to be treated.
 type Config struct {
-	URL         string        `key:"url" doc:"Where an agent is put, for instance https://crm.example/agents/{id}; {tenant} and {id} are filled in. Empty: there is no downstream."`
-	Method      string        `key:"method" default:"PUT" doc:"How an agent is put: PUT or POST."`
-	DeleteURL   string        `key:"delete_url" doc:"Where an agent is deleted; empty: url."`
+	Kind        string        `key:"kind" default:"http" doc:"http: an agent is put as JSON at an address of its own. scim: an agent is a user of a SCIM 2.0 server."`
+	URL         string        `key:"url" doc:"http: where an agent is put, for instance https://crm.example/agents/{id}; scim: where the server is, for instance https://crm.example/scim/v2. {tenant}, and for http {id}, are filled in. Empty: there is no downstream."`
+	Method      string        `key:"method" default:"PUT" doc:"http: how an agent is put, PUT or POST."`
+	DeleteURL   string        `key:"delete_url" doc:"http: where an agent is deleted; empty: url."`
 	Token       string        `key:"token" doc:"Sent as Authorization: Bearer." secret:"true"`
+	TokenFile   string        `key:"token_file" doc:"File with the token, instead of token. It is read for each call, so a new token needs no restart."`
+	Private     bool          `key:"private" default:"false" doc:"The downstream may be at an address that is not public: loopback, private, link-local."`
 	Timeout     time.Duration `key:"timeout" default:"10s" doc:"Of one call."`
 	Attempts    int           `key:"attempts" default:"6" doc:"Calls that may go wrong before an item has failed. A downstream that asks for patience (429) does not count."`
 	BackoffMin  time.Duration `key:"backoff.min" default:"200ms" doc:"First pause after a call that went wrong; it doubles, with jitter."`
@@ -37,14 +49,24 @@ func (c *Config) Validate() error {
 	}
 	want(absolute(c.URL), "url: %q is not an http or https address", c.URL)
 	want(c.DeleteURL == "" || absolute(c.DeleteURL), "delete_url: %q is not an http or https address", c.DeleteURL)
-	want(strings.Contains(c.deleteURL(), "{id}"), "delete_url: %q has no {id}, so every deletion would go to the same place", c.deleteURL())
-	want(c.Method == http.MethodPut || c.Method == http.MethodPost, "method: %q is neither PUT nor POST", c.Method)
+	want(c.Private || !knownPrivate(c.URL) && !knownPrivate(c.DeleteURL), "private: the downstream is at an address that is not public; set it to true if that is meant")
+	want(c.Token == "" || c.TokenFile == "", "token_file: there is a token, too; leave one of them out")
 	want(c.Timeout > 0, "timeout: %s is no time to answer", c.Timeout)
 	want(c.Attempts > 0, "attempts: %d, at least 1 is needed", c.Attempts)
 	want(c.BackoffMin > 0 && c.BackoffMin <= c.BackoffMax, "backoff: min %s must be above 0 and not above max %s", c.BackoffMin, c.BackoffMax)
 	want(c.Concurrency > 0, "concurrency: %d, at least 1 is needed", c.Concurrency)
 	want(c.BreakAfter > 0, "break.after: %d, at least 1 is needed", c.BreakAfter)
 	want(c.BreakFor > 0, "break.for: %s is no pause", c.BreakFor)
+	switch c.Kind {
+	case kindHTTP:
+		want(strings.Contains(c.deleteURL(), "{id}"), "delete_url: %q has no {id}, so every deletion would go to the same place", c.deleteURL())
+		want(c.Method == http.MethodPut || c.Method == http.MethodPost, "method: %q is neither PUT nor POST", c.Method)
+	case kindSCIM:
+		want(!strings.ContainsAny(c.URL, "?#") && !strings.Contains(c.URL, "{id}"), "url: %q is not where a SCIM server is: leave out {id}, ? and #", c.URL)
+		want(c.DeleteURL == "", "delete_url: of kind http only, leave it out")
+	default:
+		want(false, "kind: %q is neither %s nor %s", c.Kind, kindHTTP, kindSCIM)
+	}
 	return errors.Join(problems...)
 }
 
@@ -55,7 +77,37 @@ func (c *Config) deleteURL() string {
 	return c.DeleteURL
 }
 
+// token as it stands now. The error goes into outcomes, so it does not name the file.
+func (c *Config) token() (string, error) {
+	if c.TokenFile == "" {
+		return c.Token, nil
+	}
+	text, err := os.ReadFile(c.TokenFile)
+	if path := (*fs.PathError)(nil); errors.As(err, &path) {
+		return "", fmt.Errorf("downstream.token_file: %w", path.Err)
+	}
+	token := strings.TrimSpace(string(text))
+	if token == "" {
+		return "", errors.New("downstream.token_file: the file is empty")
+	}
+	return token, nil
+}
+
 func absolute(address string) bool {
-	u, err := url.Parse(strings.NewReplacer("{tenant}", "x", "{id}", "x").Replace(address))
+	u, err := parse(address)
 	return err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Host != ""
+}
+
+// knownPrivate says that an address is not public without asking anybody. What a name stands for is seen when it is dialled.
+func knownPrivate(address string) bool {
+	u, err := parse(address)
+	if err != nil {
+		return false
+	}
+	ip, err := netip.ParseAddr(u.Hostname())
+	return err == nil && !public(ip) || u.Hostname() == "localhost"
+}
+
+func parse(address string) (*url.URL, error) {
+	return url.Parse(strings.NewReplacer("{tenant}", "x", "{id}", "x").Replace(address))
 }

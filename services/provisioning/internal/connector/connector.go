@@ -1,14 +1,15 @@
 // Package connector takes agents to one downstream system over HTTP. It is the only place that waits for somebody
 // else's system, and only workers call it.
 //
-//	Send ─▶ pause (Retry-After) ─▶ concurrency ─▶ breaker ─▶ one call ─▶ taken | refused | again after a back-off
+//	Send ─▶ pause (Retry-After) ─▶ concurrency ─▶ breaker ─▶ one attempt ─▶ taken | refused | again after a back-off
+//	                                                             │
+//	                                                 way: plain, scim ─▶ wire: single requests
 package connector
 
 import (
 	"context"
 	"errors"
 	"fmt"
-	"net/http"
 	"sync"
 	"time"
 
@@ -32,7 +33,7 @@ type Change struct {
 
 // Answer is the downstream's last word.
 type Answer struct {
-	// Attempts counts the calls.
+	// Attempts counts how often it was tried to tell the downstream.
 	Attempts uint32
 	// Refused is empty if the downstream has taken the change, else what it said.
 	Refused string
@@ -41,7 +42,7 @@ type Answer struct {
 // Connector is the way to one downstream. A nil Connector is no downstream: everything is taken at once.
 type Connector struct {
 	cfg     Config
-	http    *http.Client
+	way     way
 	slots   chan struct{}
 	breaker *gobreaker.TwoStepCircuitBreaker[struct{}]
 	metrics *metrics
@@ -56,14 +57,8 @@ func New(cfg Config, log *zap.Logger, reg prometheus.Registerer) *Connector {
 	if cfg.URL == "" {
 		return nil
 	}
-	c := &Connector{
-		cfg: cfg, slots: make(chan struct{}, cfg.Concurrency), metrics: newMetrics(reg), log: log,
-		http: &http.Client{
-			Transport: transport(cfg),
-			// A redirect would take the agent, and the token, to a place nobody has configured.
-			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-		},
-	}
+	m := newMetrics(reg)
+	c := &Connector{cfg: cfg, way: wayTo(cfg, newWire(cfg, m)), slots: make(chan struct{}, cfg.Concurrency), metrics: m, log: log}
 	c.breaker = gobreaker.NewTwoStepCircuitBreaker[struct{}](gobreaker.Settings{
 		Name:          "downstream",
 		Timeout:       cfg.BreakFor,
@@ -72,12 +67,6 @@ func New(cfg Config, log *zap.Logger, reg prometheus.Registerer) *Connector {
 		OnStateChange: c.changed,
 	})
 	return c
-}
-
-func transport(cfg Config) http.RoundTripper {
-	t := http.DefaultTransport.(*http.Transport).Clone()
-	t.MaxIdleConnsPerHost = cfg.Concurrency
-	return t
 }
 
 // changed runs under the breaker's lock.
@@ -125,13 +114,13 @@ func (c *Connector) Send(ctx context.Context, change Change) (Answer, error) {
 	}
 }
 
-// once makes one call, when one may be made.
+// once makes one attempt, when one may be made.
 func (c *Connector) once(ctx context.Context, change Change) (said, error) {
 	report, err := c.admit(ctx)
 	if err != nil {
 		return said{}, err
 	}
-	s := c.call(ctx, change)
+	s := c.way.tell(ctx, change)
 	if s.patience > 0 {
 		c.pause(s.patience) // before the report makes room for the next
 	}

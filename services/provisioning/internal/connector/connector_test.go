@@ -34,7 +34,7 @@ func answer(status int, body string, headers ...string) *http.Response {
 
 func config() Config {
 	return Config{
-		URL: "https://crm.example/{tenant}/agents/{id}", Method: http.MethodPut, Timeout: 10 * time.Second, Attempts: 4,
+		Kind: kindHTTP, URL: "https://crm.example/{tenant}/agents/{id}", Method: http.MethodPut, Timeout: 10 * time.Second, Attempts: 4,
 		BackoffMin: 200 * time.Millisecond, BackoffMax: 10 * time.Second, Concurrency: 16, BreakAfter: 10, BreakFor: 5 * time.Second,
 	}
 }
@@ -45,7 +45,9 @@ func to(d downstream, change func(*Config)) *Connector {
 		change(&cfg)
 	}
 	c := New(cfg, zap.NewNop(), prometheus.NewRegistry())
-	c.http.Transport = d
+	w := newWire(cfg, c.metrics)
+	w.http.Transport = d
+	c.way = wayTo(cfg, w)
 	return c
 }
 
@@ -259,10 +261,21 @@ func TestConfigSaysAllThatIsWrong(t *testing.T) {
 	if err := cfg.Validate(); err != nil {
 		t.Errorf("a good one: %v", err)
 	}
-	err := (&Config{URL: "ftp://x", Method: "PATCH"}).Validate()
-	for _, want := range []string{"downstream.url:", "delete_url:", "method:", "timeout:", "attempts:", "backoff:", "concurrency:", "break.after:", "break.for:"} {
-		if err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("%v does not say %s", err, want)
+	all := []string{"url:", "timeout:", "attempts:", "backoff:", "concurrency:", "break.after:", "break.for:"}
+	for _, c := range []struct {
+		cfg  Config
+		says []string
+	}{
+		{Config{Kind: kindHTTP, URL: "ftp://x", Method: "PATCH"}, append(all, "delete_url:", "method:")},
+		{Config{Kind: kindSCIM, URL: "https://x/{id}?a=b", DeleteURL: "https://x", Token: "a", TokenFile: "b"}, append(all, "delete_url:", "token_file:")},
+		{Config{Kind: "soap", URL: "http://10.0.0.1"}, []string{"kind:", "private:"}},
+		{Config{URL: "http://localhost:80/{id}"}, []string{"private:"}},
+	} {
+		err := c.cfg.Validate()
+		for _, want := range c.says {
+			if err == nil || !strings.Contains(err.Error(), "downstream."+want) {
+				t.Errorf("%v does not say %s", err, want)
+			}
 		}
 	}
 }

@@ -1,0 +1,165 @@
+package connector
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/url"
+	"reflect"
+	"strings"
+)
+
+// scim keeps agents as the users of a SCIM 2.0 server (RFC 7643, RFC 7644).
+//
+//	find by externalId ─▶ none: POST       ─▶ 409: find by userName, and go on with that one
+//	                   ─▶ one: PUT, DELETE ─▶ 412, 404: somebody was first, from the beginning
+//
+// Every attempt begins with what stands there. So a call whose answer was lost is read back before it is repeated, and
+// nothing is created twice.
+type scim struct{ wire *wire }
+
+const (
+	scimJSON = "application/scim+json"
+	// rounds of an attempt, while somebody else changes the user between our reading and our writing.
+	rounds = 3
+)
+
+func (s *scim) tell(ctx context.Context, change Change) (last said) {
+	for range rounds {
+		var again bool
+		if last, again = s.round(ctx, change); !again {
+			return last
+		}
+	}
+	last.kind = wentWrong
+	return last
+}
+
+// round reads the user and writes it once; again: it was changed in between.
+func (s *scim) round(ctx context.Context, change Change) (_ said, again bool) {
+	found, no := s.find(ctx, change.Tenant, "externalId", externalID(change.Tenant, change.Agent))
+	switch {
+	case no.kind != taken || found == nil && change.Deleted:
+		return no, false
+	case change.Deleted:
+		return s.remove(ctx, change.Tenant, found), false
+	case found == nil:
+		return s.create(ctx, change)
+	}
+	return s.replace(ctx, change, found)
+}
+
+// list is an answer to a search. Without a total it is none.
+type list struct {
+	Total     *int   `json:"totalResults"`
+	Resources []user `json:"Resources"`
+}
+
+// find looks for the one user whose attribute has the value; nil: there is none.
+func (s *scim) find(ctx context.Context, tenant, attribute, value string) (user, said) {
+	// Not every server takes a plus for a space.
+	query := "?filter=" + strings.ReplaceAll(url.QueryEscape(attribute+" eq "+quoted(value)), "+", "%20")
+	a := s.wire.send(ctx, request{method: http.MethodGet, address: s.address(tenant, "") + query, header: accept()})
+	if a.kind != taken {
+		return nil, a.said
+	}
+	var l list
+	if err := decode(a.body, &l); err != nil || l.Total == nil || len(l.Resources) == 0 && *l.Total > 0 {
+		return nil, said{kind: wentWrong, words: a.words + ", which is no list of users"}
+	}
+	return only(l.Resources, attribute, value)
+}
+
+// only is the one user that was asked for. Names are the same in capitals to many a server; ids of agents are not. A
+// server that does not heed the filter would have us change somebody else.
+func only(found []user, attribute, value string) (user, said) {
+	var same []user
+	for _, u := range found {
+		if !strings.EqualFold(u.text(attribute), value) || u.text("id") == "" {
+			return nil, said{kind: refused, words: fmt.Sprintf("asked for the user with the %s %q it answers others, or one without an id", attribute, value)}
+		}
+		if attribute == "userName" || u.text(attribute) == value {
+			same = append(same, u)
+		}
+	}
+	switch len(same) {
+	case 0:
+		return nil, said{}
+	case 1:
+		return same[0], said{}
+	}
+	return nil, said{kind: refused, words: fmt.Sprintf("it has %d users with the %s %q: leave one", len(same), attribute, value)}
+}
+
+func (s *scim) create(ctx context.Context, change Change) (_ said, again bool) {
+	wanted := userOf(change.Tenant, change.Agent)
+	a := s.write(ctx, http.MethodPost, s.address(change.Tenant, ""), wanted, "")
+	if a.status != http.StatusConflict {
+		return a.said, false
+	}
+	there, no := s.find(ctx, change.Tenant, "userName", wanted.text("userName"))
+	switch {
+	case no.kind != taken:
+		return no, false
+	case there == nil: // gone meanwhile, or not to be found yet
+		return a.said, true
+	case there.text("externalId") != "" && there.text("externalId") != wanted.text("externalId"):
+		return said{kind: refused, words: fmt.Sprintf("userName %q is that of externalId %q there", wanted.text("userName"), there.text("externalId"))}, false
+	}
+	return s.replace(ctx, change, there)
+}
+
+// replace writes over what was found, unless it is as it should be.
+func (s *scim) replace(ctx context.Context, change Change, found user) (_ said, again bool) {
+	all := found.with(userOf(change.Tenant, change.Agent))
+	if reflect.DeepEqual(all, found) {
+		return said{}, false
+	}
+	delete(all, "meta") // the server's own
+	a := s.write(ctx, http.MethodPut, s.address(change.Tenant, found.text("id")), all, found.version())
+	return a.said, a.gone() || a.status == http.StatusPreconditionFailed
+}
+
+func (s *scim) remove(ctx context.Context, tenant string, found user) said {
+	a := s.wire.send(ctx, request{method: http.MethodDelete, address: s.address(tenant, found.text("id")), header: accept()})
+	if a.gone() {
+		a.kind = taken
+	}
+	return a.said
+}
+
+// write sends a user. Who takes it answers with the user as it is now, or with nothing.
+func (s *scim) write(ctx context.Context, method, address string, u user, version string) reply {
+	body, err := json.Marshal(u)
+	if err != nil {
+		return reply{said: said{kind: refused, words: "encode user " + u.text("userName") + ": " + err.Error()}}
+	}
+	r := request{method: method, address: address, contentType: scimJSON, header: accept(), body: body}
+	if version != "" {
+		r.header.Set("If-Match", version)
+	}
+	a := s.wire.send(ctx, r)
+	var now user
+	if a.kind == taken && len(a.body) > 0 && decode(a.body, &now) != nil {
+		a.said = said{kind: wentWrong, words: a.words + ", which is no user"}
+	}
+	return a
+}
+
+// address of the users, or of one.
+func (s *scim) address(tenant, id string) string {
+	base := strings.TrimRight(strings.ReplaceAll(s.wire.cfg.URL, "{tenant}", url.PathEscape(tenant)), "/") + "/Users"
+	if id == "" {
+		return base
+	}
+	return base + "/" + url.PathEscape(id)
+}
+
+func accept() http.Header { return http.Header{"Accept": {scimJSON + ", application/json"}} }
+
+// quoted is a text as filters have it: as JSON does (RFC 7644, 3.4.2.2).
+func quoted(text string) string {
+	q, _ := json.Marshal(text) // a text always can
+	return string(q)
+}
