@@ -7,15 +7,19 @@ import (
 	"connectrpc.com/connect"
 
 	provisioningv1 "github.com/busyhour/busyhour/api/gen/busyhour/provisioning/v1"
+	"github.com/busyhour/busyhour/api/gen/busyhour/provisioning/v1/provisioningv1connect"
 	"github.com/busyhour/busyhour/services/provisioning/internal/flow"
 	"github.com/busyhour/busyhour/services/provisioning/internal/job"
 )
 
 // Job is JobService.
-type Job struct{ flow *flow.Flow }
+type Job struct {
+	provisioningv1connect.UnimplementedJobServiceHandler
+	flow *flow.Flow
+}
 
 // NewJob makes a Job.
-func NewJob(f *flow.Flow) *Job { return &Job{f} }
+func NewJob(f *flow.Flow) *Job { return &Job{flow: f} }
 
 // CreateJob takes a job.
 func (j *Job) CreateJob(ctx context.Context, req *connect.Request[provisioningv1.CreateJobRequest]) (*connect.Response[provisioningv1.CreateJobResponse], error) {

@@ -38,7 +38,11 @@ type Agent struct {
 	// Contacts at a time, per channel. A channel that is not named has none.
 	Capacity []*Capacity `protobuf:"bytes,5,rep,name=capacity,proto3" json:"capacity,omitempty"`
 	// Where the agent's calls ring, for instance an extension.
-	Address       string `protobuf:"bytes,6,opt,name=address,proto3" json:"address,omitempty"`
+	Address string `protobuf:"bytes,6,opt,name=address,proto3" json:"address,omitempty"`
+	// The agent stays in the directory and takes no contacts. What they have in hand they finish.
+	Deactivated bool `protobuf:"varint,7,opt,name=deactivated,proto3" json:"deactivated,omitempty"`
+	// The id by which an identity provider knows them.
+	ExternalId    string `protobuf:"bytes,8,opt,name=external_id,json=externalId,proto3" json:"external_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -115,6 +119,20 @@ func (x *Agent) GetAddress() string {
 	return ""
 }
 
+func (x *Agent) GetDeactivated() bool {
+	if x != nil {
+		return x.Deactivated
+	}
+	return false
+}
+
+func (x *Agent) GetExternalId() string {
+	if x != nil {
+		return x.ExternalId
+	}
+	return ""
+}
+
 type Capacity struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Channel       v1.Channel             `protobuf:"varint,1,opt,name=channel,proto3,enum=busyhour.common.v1.Channel" json:"channel,omitempty"`
@@ -183,7 +201,9 @@ type Queue struct {
 	// Answered within this is in target; default 20 s.
 	ServiceLevelTarget *durationpb.Duration `protobuf:"bytes,8,opt,name=service_level_target,json=serviceLevelTarget,proto3" json:"service_level_target,omitempty"`
 	// How long an agent who declined or missed a contact is not offered it again; default 5 s.
-	RetryAfter    *durationpb.Duration `protobuf:"bytes,9,opt,name=retry_after,json=retryAfter,proto3" json:"retry_after,omitempty"`
+	RetryAfter *durationpb.Duration `protobuf:"bytes,9,opt,name=retry_after,json=retryAfter,proto3" json:"retry_after,omitempty"`
+	// The id by which an identity provider knows it.
+	ExternalId    string `protobuf:"bytes,10,opt,name=external_id,json=externalId,proto3" json:"external_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -279,6 +299,13 @@ func (x *Queue) GetRetryAfter() *durationpb.Duration {
 		return x.RetryAfter
 	}
 	return nil
+}
+
+func (x *Queue) GetExternalId() string {
+	if x != nil {
+		return x.ExternalId
+	}
+	return ""
 }
 
 // DirectoryEntry is the payload of provisioning.directory-events and provisioning.directory, keyed by "agent/<id>" or
@@ -1518,7 +1545,7 @@ var File_busyhour_provisioning_v1_directory_proto protoreflect.FileDescriptor
 
 const file_busyhour_provisioning_v1_directory_proto_rawDesc = "" +
 	"\n" +
-	"(busyhour/provisioning/v1/directory.proto\x12\x18busyhour.provisioning.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fbusyhour/common/v1/common.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xc3\x02\n" +
+	"(busyhour/provisioning/v1/directory.proto\x12\x18busyhour.provisioning.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fbusyhour/common/v1/common.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x90\x03\n" +
 	"\x05Agent\x12;\n" +
 	"\x02id\x18\x01 \x01(\tB+\xbaH(r&\x10\x01\x18\x80\x012\x1f^[A-Za-z0-9][A-Za-z0-9._:@+-]*$R\x02id\x12\x1e\n" +
 	"\x04name\x18\x02 \x01(\tB\n" +
@@ -1526,11 +1553,14 @@ const file_busyhour_provisioning_v1_directory_proto_rawDesc = "" +
 	"\x06skills\x18\x03 \x03(\v2\x19.busyhour.common.v1.SkillB\t\xbaH\x06\x92\x01\x03\x10\xc8\x01R\x06skills\x121\n" +
 	"\tqueue_ids\x18\x04 \x03(\tB\x14\xbaH\x11\x92\x01\x0e\x10\xc8\x01\x18\x01\"\ar\x05\x10\x01\x18\x80\x01R\bqueueIds\x12H\n" +
 	"\bcapacity\x18\x05 \x03(\v2\".busyhour.provisioning.v1.CapacityB\b\xbaH\x05\x92\x01\x02\x10\bR\bcapacity\x12\"\n" +
-	"\aaddress\x18\x06 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x02R\aaddress\"r\n" +
+	"\aaddress\x18\x06 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x02R\aaddress\x12 \n" +
+	"\vdeactivated\x18\a \x01(\bR\vdeactivated\x12)\n" +
+	"\vexternal_id\x18\b \x01(\tB\b\xbaH\x05r\x03\x18\x80\x02R\n" +
+	"externalId\"r\n" +
 	"\bCapacity\x12A\n" +
 	"\achannel\x18\x01 \x01(\x0e2\x1b.busyhour.common.v1.ChannelB\n" +
 	"\xbaH\a\x82\x01\x04\x10\x01 \x00R\achannel\x12#\n" +
-	"\bcontacts\x18\x02 \x01(\rB\a\xbaH\x04*\x02\x182R\bcontacts\"\x89\x05\n" +
+	"\bcontacts\x18\x02 \x01(\rB\a\xbaH\x04*\x02\x182R\bcontacts\"\xb4\x05\n" +
 	"\x05Queue\x12;\n" +
 	"\x02id\x18\x01 \x01(\tB+\xbaH(r&\x10\x01\x18\x80\x012\x1f^[A-Za-z0-9][A-Za-z0-9._:@+-]*$R\x02id\x12\x1e\n" +
 	"\x04name\x18\x02 \x01(\tB\n" +
@@ -1546,7 +1576,10 @@ const file_busyhour_provisioning_v1_directory_proto_rawDesc = "" +
 	"\x14service_level_target\x18\b \x01(\v2\x19.google.protobuf.DurationB\x10\xbaH\r\xaa\x01\n" +
 	"\"\x04\b\x80\xa3\x052\x02\b\x01R\x12serviceLevelTarget\x12J\n" +
 	"\vretry_after\x18\t \x01(\v2\x19.google.protobuf.DurationB\x0e\xbaH\v\xaa\x01\b\"\x04\b\x80\xa3\x052\x00R\n" +
-	"retryAfter\"\xf8\x02\n" +
+	"retryAfter\x12)\n" +
+	"\vexternal_id\x18\n" +
+	" \x01(\tB\b\xbaH\x05r\x03\x18\x80\x02R\n" +
+	"externalId\"\xf8\x02\n" +
 	"\x0eDirectoryEntry\x12\x16\n" +
 	"\x06tenant\x18\x01 \x01(\tR\x06tenant\x128\n" +
 	"\brevision\x18\x02 \x01(\v2\x1c.busyhour.common.v1.RevisionR\brevision\x12*\n" +

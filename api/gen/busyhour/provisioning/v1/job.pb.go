@@ -26,7 +26,62 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
-// ItemOutcome is what became of an item. Every item ends in APPLIED or FAILED.
+// Priority says who goes first where workers are scarce: a class above another is always served before it, and has
+// workers that the one below cannot take.
+type Priority int32
+
+const (
+	// By size: normal up to 100 items, bulk above.
+	Priority_PRIORITY_UNSPECIFIED Priority = 0
+	Priority_PRIORITY_BULK        Priority = 1
+	Priority_PRIORITY_NORMAL      Priority = 2
+	Priority_PRIORITY_URGENT      Priority = 3
+)
+
+// Enum value maps for Priority.
+var (
+	Priority_name = map[int32]string{
+		0: "PRIORITY_UNSPECIFIED",
+		1: "PRIORITY_BULK",
+		2: "PRIORITY_NORMAL",
+		3: "PRIORITY_URGENT",
+	}
+	Priority_value = map[string]int32{
+		"PRIORITY_UNSPECIFIED": 0,
+		"PRIORITY_BULK":        1,
+		"PRIORITY_NORMAL":      2,
+		"PRIORITY_URGENT":      3,
+	}
+)
+
+func (x Priority) Enum() *Priority {
+	p := new(Priority)
+	*p = x
+	return p
+}
+
+func (x Priority) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (Priority) Descriptor() protoreflect.EnumDescriptor {
+	return file_busyhour_provisioning_v1_job_proto_enumTypes[0].Descriptor()
+}
+
+func (Priority) Type() protoreflect.EnumType {
+	return &file_busyhour_provisioning_v1_job_proto_enumTypes[0]
+}
+
+func (x Priority) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use Priority.Descriptor instead.
+func (Priority) EnumDescriptor() ([]byte, []int) {
+	return file_busyhour_provisioning_v1_job_proto_rawDescGZIP(), []int{0}
+}
+
+// ItemOutcome is what became of an item. Every item ends in APPLIED, FAILED or CANCELLED.
 type ItemOutcome int32
 
 const (
@@ -35,6 +90,8 @@ const (
 	ItemOutcome_ITEM_OUTCOME_PENDING ItemOutcome = 1
 	ItemOutcome_ITEM_OUTCOME_APPLIED ItemOutcome = 2
 	ItemOutcome_ITEM_OUTCOME_FAILED  ItemOutcome = 3
+	// Its job was cancelled before anything of it was done.
+	ItemOutcome_ITEM_OUTCOME_CANCELLED ItemOutcome = 4
 )
 
 // Enum value maps for ItemOutcome.
@@ -44,12 +101,14 @@ var (
 		1: "ITEM_OUTCOME_PENDING",
 		2: "ITEM_OUTCOME_APPLIED",
 		3: "ITEM_OUTCOME_FAILED",
+		4: "ITEM_OUTCOME_CANCELLED",
 	}
 	ItemOutcome_value = map[string]int32{
 		"ITEM_OUTCOME_UNSPECIFIED": 0,
 		"ITEM_OUTCOME_PENDING":     1,
 		"ITEM_OUTCOME_APPLIED":     2,
 		"ITEM_OUTCOME_FAILED":      3,
+		"ITEM_OUTCOME_CANCELLED":   4,
 	}
 )
 
@@ -64,11 +123,11 @@ func (x ItemOutcome) String() string {
 }
 
 func (ItemOutcome) Descriptor() protoreflect.EnumDescriptor {
-	return file_busyhour_provisioning_v1_job_proto_enumTypes[0].Descriptor()
+	return file_busyhour_provisioning_v1_job_proto_enumTypes[1].Descriptor()
 }
 
 func (ItemOutcome) Type() protoreflect.EnumType {
-	return &file_busyhour_provisioning_v1_job_proto_enumTypes[0]
+	return &file_busyhour_provisioning_v1_job_proto_enumTypes[1]
 }
 
 func (x ItemOutcome) Number() protoreflect.EnumNumber {
@@ -77,7 +136,7 @@ func (x ItemOutcome) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use ItemOutcome.Descriptor instead.
 func (ItemOutcome) EnumDescriptor() ([]byte, []int) {
-	return file_busyhour_provisioning_v1_job_proto_rawDescGZIP(), []int{0}
+	return file_busyhour_provisioning_v1_job_proto_rawDescGZIP(), []int{1}
 }
 
 type Item_Kind int32
@@ -87,19 +146,65 @@ const (
 	// Create the agent, or replace it if it exists.
 	Item_KIND_UPSERT_AGENT Item_Kind = 1
 	Item_KIND_DELETE_AGENT Item_Kind = 2
+	// Create the agent; one that exists is refused.
+	Item_KIND_CREATE_AGENT Item_Kind = 3
+	// Replace the agent; one that does not exist is refused.
+	Item_KIND_UPDATE_AGENT Item_Kind = 4
+	// The agent takes no contacts any more; what they have in hand they finish.
+	Item_KIND_DEACTIVATE_AGENT Item_Kind = 5
+	Item_KIND_ACTIVATE_AGENT   Item_Kind = 6
+	// Give the agent the skills named, at the levels named; their other skills stay.
+	Item_KIND_SET_SKILLS Item_Kind = 7
+	// Take the skills named from the agent, whatever their level.
+	Item_KIND_REMOVE_SKILLS Item_Kind = 8
+	// Create the queue, or replace it if it exists.
+	Item_KIND_UPSERT_QUEUE Item_Kind = 9
+	Item_KIND_DELETE_QUEUE Item_Kind = 10
+	// Create the queue; one that exists is refused.
+	Item_KIND_CREATE_QUEUE Item_Kind = 11
+	// Replace the queue; one that does not exist is refused.
+	Item_KIND_UPDATE_QUEUE Item_Kind = 12
+	// The agent serves the queues named, beside those they serve already.
+	Item_KIND_JOIN_QUEUES Item_Kind = 13
+	// The agent does not serve the queues named any more.
+	Item_KIND_LEAVE_QUEUES Item_Kind = 14
 )
 
 // Enum value maps for Item_Kind.
 var (
 	Item_Kind_name = map[int32]string{
-		0: "KIND_UNSPECIFIED",
-		1: "KIND_UPSERT_AGENT",
-		2: "KIND_DELETE_AGENT",
+		0:  "KIND_UNSPECIFIED",
+		1:  "KIND_UPSERT_AGENT",
+		2:  "KIND_DELETE_AGENT",
+		3:  "KIND_CREATE_AGENT",
+		4:  "KIND_UPDATE_AGENT",
+		5:  "KIND_DEACTIVATE_AGENT",
+		6:  "KIND_ACTIVATE_AGENT",
+		7:  "KIND_SET_SKILLS",
+		8:  "KIND_REMOVE_SKILLS",
+		9:  "KIND_UPSERT_QUEUE",
+		10: "KIND_DELETE_QUEUE",
+		11: "KIND_CREATE_QUEUE",
+		12: "KIND_UPDATE_QUEUE",
+		13: "KIND_JOIN_QUEUES",
+		14: "KIND_LEAVE_QUEUES",
 	}
 	Item_Kind_value = map[string]int32{
-		"KIND_UNSPECIFIED":  0,
-		"KIND_UPSERT_AGENT": 1,
-		"KIND_DELETE_AGENT": 2,
+		"KIND_UNSPECIFIED":      0,
+		"KIND_UPSERT_AGENT":     1,
+		"KIND_DELETE_AGENT":     2,
+		"KIND_CREATE_AGENT":     3,
+		"KIND_UPDATE_AGENT":     4,
+		"KIND_DEACTIVATE_AGENT": 5,
+		"KIND_ACTIVATE_AGENT":   6,
+		"KIND_SET_SKILLS":       7,
+		"KIND_REMOVE_SKILLS":    8,
+		"KIND_UPSERT_QUEUE":     9,
+		"KIND_DELETE_QUEUE":     10,
+		"KIND_CREATE_QUEUE":     11,
+		"KIND_UPDATE_QUEUE":     12,
+		"KIND_JOIN_QUEUES":      13,
+		"KIND_LEAVE_QUEUES":     14,
 	}
 )
 
@@ -114,11 +219,11 @@ func (x Item_Kind) String() string {
 }
 
 func (Item_Kind) Descriptor() protoreflect.EnumDescriptor {
-	return file_busyhour_provisioning_v1_job_proto_enumTypes[1].Descriptor()
+	return file_busyhour_provisioning_v1_job_proto_enumTypes[2].Descriptor()
 }
 
 func (Item_Kind) Type() protoreflect.EnumType {
-	return &file_busyhour_provisioning_v1_job_proto_enumTypes[1]
+	return &file_busyhour_provisioning_v1_job_proto_enumTypes[2]
 }
 
 func (x Item_Kind) Number() protoreflect.EnumNumber {
@@ -134,9 +239,13 @@ func (Item_Kind) EnumDescriptor() ([]byte, []int) {
 type Item struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	Kind  Item_Kind              `protobuf:"varint,1,opt,name=kind,proto3,enum=busyhour.provisioning.v1.Item_Kind" json:"kind,omitempty"`
-	// For a deletion only its id counts, so the rules of Agent are the service's to apply: it says everything that is
-	// wrong at once, by item.
-	Agent         *Agent `protobuf:"bytes,2,opt,name=agent,proto3" json:"agent,omitempty"`
+	// Of kinds that name an agent. For a deletion, an activation or a deactivation only its id counts, for skills and
+	// queues its id and those. So the rules of Agent are the service's to apply: it says everything that is wrong at once, by item.
+	Agent *Agent `protobuf:"bytes,2,opt,name=agent,proto3" json:"agent,omitempty"`
+	// Of kinds that name a queue. For a deletion only its id counts.
+	Queue *Queue `protobuf:"bytes,3,opt,name=queue,proto3" json:"queue,omitempty"`
+	// The item fails if the entry has another revision when its turn comes. Absent: whatever it is then.
+	IfRevision    *v1.Revision `protobuf:"bytes,4,opt,name=if_revision,json=ifRevision,proto3" json:"if_revision,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -185,6 +294,20 @@ func (x *Item) GetAgent() *Agent {
 	return nil
 }
 
+func (x *Item) GetQueue() *Queue {
+	if x != nil {
+		return x.Queue
+	}
+	return nil
+}
+
+func (x *Item) GetIfRevision() *v1.Revision {
+	if x != nil {
+		return x.IfRevision
+	}
+	return nil
+}
+
 // Request is the payload of provisioning.requests: one item of a job.
 //
 // CloudEvents type: busyhour.provisioning.request.v1.
@@ -200,7 +323,9 @@ type Request struct {
 	Actor string `protobuf:"bytes,6,opt,name=actor,proto3" json:"actor,omitempty"`
 	// When the change was asked for. It does not overwrite a directory change that was asked for later. Absent: when the
 	// request is taken in.
-	RequestedAt   *timestamppb.Timestamp `protobuf:"bytes,7,opt,name=requested_at,json=requestedAt,proto3" json:"requested_at,omitempty"`
+	RequestedAt *timestamppb.Timestamp `protobuf:"bytes,7,opt,name=requested_at,json=requestedAt,proto3" json:"requested_at,omitempty"`
+	// The job's. Unspecified: by `total`.
+	Priority      Priority `protobuf:"varint,8,opt,name=priority,proto3,enum=busyhour.provisioning.v1.Priority" json:"priority,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -284,6 +409,13 @@ func (x *Request) GetRequestedAt() *timestamppb.Timestamp {
 	return nil
 }
 
+func (x *Request) GetPriority() Priority {
+	if x != nil {
+		return x.Priority
+	}
+	return Priority_PRIORITY_UNSPECIFIED
+}
+
 // Outcome is the payload of provisioning.outcomes and provisioning.job-state.
 //
 // CloudEvents type: busyhour.provisioning.outcome.v1.
@@ -301,7 +433,13 @@ type Outcome struct {
 	// How often the downstream was asked.
 	Attempts uint32 `protobuf:"varint,9,opt,name=attempts,proto3" json:"attempts,omitempty"`
 	// What was asked for. Kept while the item is pending, and of a failed one, which may be asked for again.
-	Request       *Request `protobuf:"bytes,10,opt,name=request,proto3" json:"request,omitempty"`
+	Request *Request `protobuf:"bytes,10,opt,name=request,proto3" json:"request,omitempty"`
+	// "agent/<id>" or "queue/<id>".
+	Entity string `protobuf:"bytes,11,opt,name=entity,proto3" json:"entity,omitempty"`
+	// When the directory had the change, of which downstreams are told after. Such an item is not cancelled any more.
+	BegunAt *timestamppb.Timestamp `protobuf:"bytes,12,opt,name=begun_at,json=begunAt,proto3" json:"begun_at,omitempty"`
+	// What a person should know of an item that was applied, for instance that the agent still has a contact in hand.
+	Note          string `protobuf:"bytes,13,opt,name=note,proto3" json:"note,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -406,10 +544,31 @@ func (x *Outcome) GetRequest() *Request {
 	return nil
 }
 
+func (x *Outcome) GetEntity() string {
+	if x != nil {
+		return x.Entity
+	}
+	return ""
+}
+
+func (x *Outcome) GetBegunAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.BegunAt
+	}
+	return nil
+}
+
+func (x *Outcome) GetNote() string {
+	if x != nil {
+		return x.Note
+	}
+	return ""
+}
+
 // Job sums up a bulk job.
 //
 // Also the payload of what provisioning.outcomes says of a job as a whole, keyed by its id; the counts are zero there.
-// CloudEvents types: busyhour.provisioning.job.<created|accepted|healed>.v1.
+// CloudEvents types: busyhour.provisioning.job.<created|accepted|paused|resumed|queued|cancelled|healed>.v1.
 type Job struct {
 	state  protoimpl.MessageState `protogen:"open.v1"`
 	Id     string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
@@ -421,12 +580,25 @@ type Job struct {
 	Total     uint32                 `protobuf:"varint,6,opt,name=total,proto3" json:"total,omitempty"`
 	Applied   uint32                 `protobuf:"varint,7,opt,name=applied,proto3" json:"applied,omitempty"`
 	Failed    uint32                 `protobuf:"varint,8,opt,name=failed,proto3" json:"failed,omitempty"`
-	// total - applied - failed.
+	// total - applied - failed - cancelled.
 	Pending uint32 `protobuf:"varint,9,opt,name=pending,proto3" json:"pending,omitempty"`
 	// SHA-256 over the items, in order. The same request id with other items is refused.
 	Digest []byte `protobuf:"bytes,10,opt,name=digest,proto3" json:"digest,omitempty"`
 	// When every item was durable in provisioning.requests. Absent: the request was broken off, or is under way.
-	AcceptedAt    *timestamppb.Timestamp `protobuf:"bytes,11,opt,name=accepted_at,json=acceptedAt,proto3" json:"accepted_at,omitempty"`
+	AcceptedAt *timestamppb.Timestamp `protobuf:"bytes,11,opt,name=accepted_at,json=acceptedAt,proto3" json:"accepted_at,omitempty"`
+	Cancelled  uint32                 `protobuf:"varint,12,opt,name=cancelled,proto3" json:"cancelled,omitempty"`
+	Priority   Priority               `protobuf:"varint,13,opt,name=priority,proto3,enum=busyhour.provisioning.v1.Priority" json:"priority,omitempty"`
+	// Since when no item of it is begun. Absent: it is not paused.
+	PausedAt    *timestamppb.Timestamp `protobuf:"bytes,14,opt,name=paused_at,json=pausedAt,proto3" json:"paused_at,omitempty"`
+	CancelledAt *timestamppb.Timestamp `protobuf:"bytes,15,opt,name=cancelled_at,json=cancelledAt,proto3" json:"cancelled_at,omitempty"`
+	// Who paused, resumed or cancelled it last.
+	ChangedBy string `protobuf:"bytes,16,opt,name=changed_by,json=changedBy,proto3" json:"changed_by,omitempty"`
+	// The file that it came from. Absent: it came item by item.
+	File *File `protobuf:"bytes,17,opt,name=file,proto3" json:"file,omitempty"`
+	// The job whose failed items these are.
+	RetryOf string `protobuf:"bytes,18,opt,name=retry_of,json=retryOf,proto3" json:"retry_of,omitempty"`
+	// Resumed or cancelled, and not all of its items have been told yet.
+	Unsettled     bool `protobuf:"varint,19,opt,name=unsettled,proto3" json:"unsettled,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -538,6 +710,124 @@ func (x *Job) GetAcceptedAt() *timestamppb.Timestamp {
 	return nil
 }
 
+func (x *Job) GetCancelled() uint32 {
+	if x != nil {
+		return x.Cancelled
+	}
+	return 0
+}
+
+func (x *Job) GetPriority() Priority {
+	if x != nil {
+		return x.Priority
+	}
+	return Priority_PRIORITY_UNSPECIFIED
+}
+
+func (x *Job) GetPausedAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.PausedAt
+	}
+	return nil
+}
+
+func (x *Job) GetCancelledAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.CancelledAt
+	}
+	return nil
+}
+
+func (x *Job) GetChangedBy() string {
+	if x != nil {
+		return x.ChangedBy
+	}
+	return ""
+}
+
+func (x *Job) GetFile() *File {
+	if x != nil {
+		return x.File
+	}
+	return nil
+}
+
+func (x *Job) GetRetryOf() string {
+	if x != nil {
+		return x.RetryOf
+	}
+	return ""
+}
+
+func (x *Job) GetUnsettled() bool {
+	if x != nil {
+		return x.Unsettled
+	}
+	return false
+}
+
+// File that a job was made from.
+type File struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Name  string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// SHA-256 over its bytes.
+	Sha256        []byte `protobuf:"bytes,2,opt,name=sha256,proto3" json:"sha256,omitempty"`
+	Bytes         uint64 `protobuf:"varint,3,opt,name=bytes,proto3" json:"bytes,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *File) Reset() {
+	*x = File{}
+	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *File) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*File) ProtoMessage() {}
+
+func (x *File) ProtoReflect() protoreflect.Message {
+	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use File.ProtoReflect.Descriptor instead.
+func (*File) Descriptor() ([]byte, []int) {
+	return file_busyhour_provisioning_v1_job_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *File) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *File) GetSha256() []byte {
+	if x != nil {
+		return x.Sha256
+	}
+	return nil
+}
+
+func (x *File) GetBytes() uint64 {
+	if x != nil {
+		return x.Bytes
+	}
+	return 0
+}
+
 // LineError is what is wrong with a line of an import.
 type LineError struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -551,7 +841,7 @@ type LineError struct {
 
 func (x *LineError) Reset() {
 	*x = LineError{}
-	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[4]
+	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -563,7 +853,7 @@ func (x *LineError) String() string {
 func (*LineError) ProtoMessage() {}
 
 func (x *LineError) ProtoReflect() protoreflect.Message {
-	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[4]
+	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -576,7 +866,7 @@ func (x *LineError) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LineError.ProtoReflect.Descriptor instead.
 func (*LineError) Descriptor() ([]byte, []int) {
-	return file_busyhour_provisioning_v1_job_proto_rawDescGZIP(), []int{4}
+	return file_busyhour_provisioning_v1_job_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *LineError) GetLine() uint32 {
@@ -606,13 +896,14 @@ type CreateJobRequest struct {
 	RequestId     string                 `protobuf:"bytes,2,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
 	Items         []*Item                `protobuf:"bytes,3,rep,name=items,proto3" json:"items,omitempty"`
 	Actor         string                 `protobuf:"bytes,4,opt,name=actor,proto3" json:"actor,omitempty"`
+	Priority      Priority               `protobuf:"varint,5,opt,name=priority,proto3,enum=busyhour.provisioning.v1.Priority" json:"priority,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *CreateJobRequest) Reset() {
 	*x = CreateJobRequest{}
-	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[5]
+	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -624,7 +915,7 @@ func (x *CreateJobRequest) String() string {
 func (*CreateJobRequest) ProtoMessage() {}
 
 func (x *CreateJobRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[5]
+	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -637,7 +928,7 @@ func (x *CreateJobRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateJobRequest.ProtoReflect.Descriptor instead.
 func (*CreateJobRequest) Descriptor() ([]byte, []int) {
-	return file_busyhour_provisioning_v1_job_proto_rawDescGZIP(), []int{5}
+	return file_busyhour_provisioning_v1_job_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *CreateJobRequest) GetTenant() string {
@@ -668,6 +959,13 @@ func (x *CreateJobRequest) GetActor() string {
 	return ""
 }
 
+func (x *CreateJobRequest) GetPriority() Priority {
+	if x != nil {
+		return x.Priority
+	}
+	return Priority_PRIORITY_UNSPECIFIED
+}
+
 type CreateJobResponse struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Job           *Job                   `protobuf:"bytes,1,opt,name=job,proto3" json:"job,omitempty"`
@@ -677,7 +975,7 @@ type CreateJobResponse struct {
 
 func (x *CreateJobResponse) Reset() {
 	*x = CreateJobResponse{}
-	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[6]
+	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -689,7 +987,7 @@ func (x *CreateJobResponse) String() string {
 func (*CreateJobResponse) ProtoMessage() {}
 
 func (x *CreateJobResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[6]
+	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -702,7 +1000,7 @@ func (x *CreateJobResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateJobResponse.ProtoReflect.Descriptor instead.
 func (*CreateJobResponse) Descriptor() ([]byte, []int) {
-	return file_busyhour_provisioning_v1_job_proto_rawDescGZIP(), []int{6}
+	return file_busyhour_provisioning_v1_job_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *CreateJobResponse) GetJob() *Job {
@@ -720,14 +1018,16 @@ type ImportAgentsRequest struct {
 	Csv   []byte `protobuf:"bytes,3,opt,name=csv,proto3" json:"csv,omitempty"`
 	Actor string `protobuf:"bytes,4,opt,name=actor,proto3" json:"actor,omitempty"`
 	// Only check; take nothing.
-	DryRun        bool `protobuf:"varint,5,opt,name=dry_run,json=dryRun,proto3" json:"dry_run,omitempty"`
+	DryRun        bool     `protobuf:"varint,5,opt,name=dry_run,json=dryRun,proto3" json:"dry_run,omitempty"`
+	Priority      Priority `protobuf:"varint,6,opt,name=priority,proto3,enum=busyhour.provisioning.v1.Priority" json:"priority,omitempty"`
+	FileName      string   `protobuf:"bytes,7,opt,name=file_name,json=fileName,proto3" json:"file_name,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ImportAgentsRequest) Reset() {
 	*x = ImportAgentsRequest{}
-	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[7]
+	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -739,7 +1039,7 @@ func (x *ImportAgentsRequest) String() string {
 func (*ImportAgentsRequest) ProtoMessage() {}
 
 func (x *ImportAgentsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[7]
+	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -752,7 +1052,7 @@ func (x *ImportAgentsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ImportAgentsRequest.ProtoReflect.Descriptor instead.
 func (*ImportAgentsRequest) Descriptor() ([]byte, []int) {
-	return file_busyhour_provisioning_v1_job_proto_rawDescGZIP(), []int{7}
+	return file_busyhour_provisioning_v1_job_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *ImportAgentsRequest) GetTenant() string {
@@ -790,6 +1090,20 @@ func (x *ImportAgentsRequest) GetDryRun() bool {
 	return false
 }
 
+func (x *ImportAgentsRequest) GetPriority() Priority {
+	if x != nil {
+		return x.Priority
+	}
+	return Priority_PRIORITY_UNSPECIFIED
+}
+
+func (x *ImportAgentsRequest) GetFileName() string {
+	if x != nil {
+		return x.FileName
+	}
+	return ""
+}
+
 type ImportAgentsResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Absent if there are errors, or in a dry run.
@@ -807,7 +1121,7 @@ type ImportAgentsResponse struct {
 
 func (x *ImportAgentsResponse) Reset() {
 	*x = ImportAgentsResponse{}
-	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[8]
+	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -819,7 +1133,7 @@ func (x *ImportAgentsResponse) String() string {
 func (*ImportAgentsResponse) ProtoMessage() {}
 
 func (x *ImportAgentsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[8]
+	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -832,7 +1146,7 @@ func (x *ImportAgentsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ImportAgentsResponse.ProtoReflect.Descriptor instead.
 func (*ImportAgentsResponse) Descriptor() ([]byte, []int) {
-	return file_busyhour_provisioning_v1_job_proto_rawDescGZIP(), []int{8}
+	return file_busyhour_provisioning_v1_job_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *ImportAgentsResponse) GetJob() *Job {
@@ -880,7 +1194,7 @@ type GetJobRequest struct {
 
 func (x *GetJobRequest) Reset() {
 	*x = GetJobRequest{}
-	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[9]
+	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -892,7 +1206,7 @@ func (x *GetJobRequest) String() string {
 func (*GetJobRequest) ProtoMessage() {}
 
 func (x *GetJobRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[9]
+	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -905,7 +1219,7 @@ func (x *GetJobRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetJobRequest.ProtoReflect.Descriptor instead.
 func (*GetJobRequest) Descriptor() ([]byte, []int) {
-	return file_busyhour_provisioning_v1_job_proto_rawDescGZIP(), []int{9}
+	return file_busyhour_provisioning_v1_job_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *GetJobRequest) GetTenant() string {
@@ -933,7 +1247,7 @@ type GetJobResponse struct {
 
 func (x *GetJobResponse) Reset() {
 	*x = GetJobResponse{}
-	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[10]
+	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -945,7 +1259,7 @@ func (x *GetJobResponse) String() string {
 func (*GetJobResponse) ProtoMessage() {}
 
 func (x *GetJobResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[10]
+	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -958,7 +1272,7 @@ func (x *GetJobResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetJobResponse.ProtoReflect.Descriptor instead.
 func (*GetJobResponse) Descriptor() ([]byte, []int) {
-	return file_busyhour_provisioning_v1_job_proto_rawDescGZIP(), []int{10}
+	return file_busyhour_provisioning_v1_job_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *GetJobResponse) GetJob() *Job {
@@ -973,6 +1287,563 @@ func (x *GetJobResponse) GetVerified() bool {
 		return x.Verified
 	}
 	return false
+}
+
+type ListJobsRequest struct {
+	state  protoimpl.MessageState `protogen:"open.v1"`
+	Tenant string                 `protobuf:"bytes,1,opt,name=tenant,proto3" json:"tenant,omitempty"`
+	// 1 to 100; 0 is 20.
+	PageSize      uint32 `protobuf:"varint,2,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
+	PageToken     string `protobuf:"bytes,3,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListJobsRequest) Reset() {
+	*x = ListJobsRequest{}
+	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListJobsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListJobsRequest) ProtoMessage() {}
+
+func (x *ListJobsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListJobsRequest.ProtoReflect.Descriptor instead.
+func (*ListJobsRequest) Descriptor() ([]byte, []int) {
+	return file_busyhour_provisioning_v1_job_proto_rawDescGZIP(), []int{12}
+}
+
+func (x *ListJobsRequest) GetTenant() string {
+	if x != nil {
+		return x.Tenant
+	}
+	return ""
+}
+
+func (x *ListJobsRequest) GetPageSize() uint32 {
+	if x != nil {
+		return x.PageSize
+	}
+	return 0
+}
+
+func (x *ListJobsRequest) GetPageToken() string {
+	if x != nil {
+		return x.PageToken
+	}
+	return ""
+}
+
+type ListJobsResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Jobs          []*Job                 `protobuf:"bytes,1,rep,name=jobs,proto3" json:"jobs,omitempty"`
+	NextPageToken string                 `protobuf:"bytes,2,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
+	// False while the tenant's state is being rebuilt.
+	Verified      bool `protobuf:"varint,3,opt,name=verified,proto3" json:"verified,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListJobsResponse) Reset() {
+	*x = ListJobsResponse{}
+	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[13]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListJobsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListJobsResponse) ProtoMessage() {}
+
+func (x *ListJobsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[13]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListJobsResponse.ProtoReflect.Descriptor instead.
+func (*ListJobsResponse) Descriptor() ([]byte, []int) {
+	return file_busyhour_provisioning_v1_job_proto_rawDescGZIP(), []int{13}
+}
+
+func (x *ListJobsResponse) GetJobs() []*Job {
+	if x != nil {
+		return x.Jobs
+	}
+	return nil
+}
+
+func (x *ListJobsResponse) GetNextPageToken() string {
+	if x != nil {
+		return x.NextPageToken
+	}
+	return ""
+}
+
+func (x *ListJobsResponse) GetVerified() bool {
+	if x != nil {
+		return x.Verified
+	}
+	return false
+}
+
+type PauseJobRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Tenant        string                 `protobuf:"bytes,1,opt,name=tenant,proto3" json:"tenant,omitempty"`
+	Id            string                 `protobuf:"bytes,2,opt,name=id,proto3" json:"id,omitempty"`
+	Actor         string                 `protobuf:"bytes,3,opt,name=actor,proto3" json:"actor,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PauseJobRequest) Reset() {
+	*x = PauseJobRequest{}
+	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[14]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PauseJobRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PauseJobRequest) ProtoMessage() {}
+
+func (x *PauseJobRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[14]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PauseJobRequest.ProtoReflect.Descriptor instead.
+func (*PauseJobRequest) Descriptor() ([]byte, []int) {
+	return file_busyhour_provisioning_v1_job_proto_rawDescGZIP(), []int{14}
+}
+
+func (x *PauseJobRequest) GetTenant() string {
+	if x != nil {
+		return x.Tenant
+	}
+	return ""
+}
+
+func (x *PauseJobRequest) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *PauseJobRequest) GetActor() string {
+	if x != nil {
+		return x.Actor
+	}
+	return ""
+}
+
+type PauseJobResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Job           *Job                   `protobuf:"bytes,1,opt,name=job,proto3" json:"job,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PauseJobResponse) Reset() {
+	*x = PauseJobResponse{}
+	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[15]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PauseJobResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PauseJobResponse) ProtoMessage() {}
+
+func (x *PauseJobResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[15]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PauseJobResponse.ProtoReflect.Descriptor instead.
+func (*PauseJobResponse) Descriptor() ([]byte, []int) {
+	return file_busyhour_provisioning_v1_job_proto_rawDescGZIP(), []int{15}
+}
+
+func (x *PauseJobResponse) GetJob() *Job {
+	if x != nil {
+		return x.Job
+	}
+	return nil
+}
+
+type ResumeJobRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Tenant        string                 `protobuf:"bytes,1,opt,name=tenant,proto3" json:"tenant,omitempty"`
+	Id            string                 `protobuf:"bytes,2,opt,name=id,proto3" json:"id,omitempty"`
+	Actor         string                 `protobuf:"bytes,3,opt,name=actor,proto3" json:"actor,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ResumeJobRequest) Reset() {
+	*x = ResumeJobRequest{}
+	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[16]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ResumeJobRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ResumeJobRequest) ProtoMessage() {}
+
+func (x *ResumeJobRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[16]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ResumeJobRequest.ProtoReflect.Descriptor instead.
+func (*ResumeJobRequest) Descriptor() ([]byte, []int) {
+	return file_busyhour_provisioning_v1_job_proto_rawDescGZIP(), []int{16}
+}
+
+func (x *ResumeJobRequest) GetTenant() string {
+	if x != nil {
+		return x.Tenant
+	}
+	return ""
+}
+
+func (x *ResumeJobRequest) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *ResumeJobRequest) GetActor() string {
+	if x != nil {
+		return x.Actor
+	}
+	return ""
+}
+
+type ResumeJobResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Job           *Job                   `protobuf:"bytes,1,opt,name=job,proto3" json:"job,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ResumeJobResponse) Reset() {
+	*x = ResumeJobResponse{}
+	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[17]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ResumeJobResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ResumeJobResponse) ProtoMessage() {}
+
+func (x *ResumeJobResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[17]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ResumeJobResponse.ProtoReflect.Descriptor instead.
+func (*ResumeJobResponse) Descriptor() ([]byte, []int) {
+	return file_busyhour_provisioning_v1_job_proto_rawDescGZIP(), []int{17}
+}
+
+func (x *ResumeJobResponse) GetJob() *Job {
+	if x != nil {
+		return x.Job
+	}
+	return nil
+}
+
+type CancelJobRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Tenant        string                 `protobuf:"bytes,1,opt,name=tenant,proto3" json:"tenant,omitempty"`
+	Id            string                 `protobuf:"bytes,2,opt,name=id,proto3" json:"id,omitempty"`
+	Actor         string                 `protobuf:"bytes,3,opt,name=actor,proto3" json:"actor,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CancelJobRequest) Reset() {
+	*x = CancelJobRequest{}
+	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[18]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CancelJobRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CancelJobRequest) ProtoMessage() {}
+
+func (x *CancelJobRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[18]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CancelJobRequest.ProtoReflect.Descriptor instead.
+func (*CancelJobRequest) Descriptor() ([]byte, []int) {
+	return file_busyhour_provisioning_v1_job_proto_rawDescGZIP(), []int{18}
+}
+
+func (x *CancelJobRequest) GetTenant() string {
+	if x != nil {
+		return x.Tenant
+	}
+	return ""
+}
+
+func (x *CancelJobRequest) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *CancelJobRequest) GetActor() string {
+	if x != nil {
+		return x.Actor
+	}
+	return ""
+}
+
+type CancelJobResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Job           *Job                   `protobuf:"bytes,1,opt,name=job,proto3" json:"job,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CancelJobResponse) Reset() {
+	*x = CancelJobResponse{}
+	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[19]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CancelJobResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CancelJobResponse) ProtoMessage() {}
+
+func (x *CancelJobResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[19]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CancelJobResponse.ProtoReflect.Descriptor instead.
+func (*CancelJobResponse) Descriptor() ([]byte, []int) {
+	return file_busyhour_provisioning_v1_job_proto_rawDescGZIP(), []int{19}
+}
+
+func (x *CancelJobResponse) GetJob() *Job {
+	if x != nil {
+		return x.Job
+	}
+	return nil
+}
+
+type RetryJobRequest struct {
+	state  protoimpl.MessageState `protogen:"open.v1"`
+	Tenant string                 `protobuf:"bytes,1,opt,name=tenant,proto3" json:"tenant,omitempty"`
+	// The job whose failed items are asked for again.
+	Id string `protobuf:"bytes,2,opt,name=id,proto3" json:"id,omitempty"`
+	// Of the new job: the same request id gives the same job.
+	RequestId     string   `protobuf:"bytes,3,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	Actor         string   `protobuf:"bytes,4,opt,name=actor,proto3" json:"actor,omitempty"`
+	Priority      Priority `protobuf:"varint,5,opt,name=priority,proto3,enum=busyhour.provisioning.v1.Priority" json:"priority,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RetryJobRequest) Reset() {
+	*x = RetryJobRequest{}
+	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[20]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RetryJobRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RetryJobRequest) ProtoMessage() {}
+
+func (x *RetryJobRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[20]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RetryJobRequest.ProtoReflect.Descriptor instead.
+func (*RetryJobRequest) Descriptor() ([]byte, []int) {
+	return file_busyhour_provisioning_v1_job_proto_rawDescGZIP(), []int{20}
+}
+
+func (x *RetryJobRequest) GetTenant() string {
+	if x != nil {
+		return x.Tenant
+	}
+	return ""
+}
+
+func (x *RetryJobRequest) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *RetryJobRequest) GetRequestId() string {
+	if x != nil {
+		return x.RequestId
+	}
+	return ""
+}
+
+func (x *RetryJobRequest) GetActor() string {
+	if x != nil {
+		return x.Actor
+	}
+	return ""
+}
+
+func (x *RetryJobRequest) GetPriority() Priority {
+	if x != nil {
+		return x.Priority
+	}
+	return Priority_PRIORITY_UNSPECIFIED
+}
+
+type RetryJobResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The new job.
+	Job           *Job `protobuf:"bytes,1,opt,name=job,proto3" json:"job,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RetryJobResponse) Reset() {
+	*x = RetryJobResponse{}
+	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[21]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RetryJobResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RetryJobResponse) ProtoMessage() {}
+
+func (x *RetryJobResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[21]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RetryJobResponse.ProtoReflect.Descriptor instead.
+func (*RetryJobResponse) Descriptor() ([]byte, []int) {
+	return file_busyhour_provisioning_v1_job_proto_rawDescGZIP(), []int{21}
+}
+
+func (x *RetryJobResponse) GetJob() *Job {
+	if x != nil {
+		return x.Job
+	}
+	return nil
 }
 
 type ListOutcomesRequest struct {
@@ -990,7 +1861,7 @@ type ListOutcomesRequest struct {
 
 func (x *ListOutcomesRequest) Reset() {
 	*x = ListOutcomesRequest{}
-	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[11]
+	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1002,7 +1873,7 @@ func (x *ListOutcomesRequest) String() string {
 func (*ListOutcomesRequest) ProtoMessage() {}
 
 func (x *ListOutcomesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[11]
+	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1015,7 +1886,7 @@ func (x *ListOutcomesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListOutcomesRequest.ProtoReflect.Descriptor instead.
 func (*ListOutcomesRequest) Descriptor() ([]byte, []int) {
-	return file_busyhour_provisioning_v1_job_proto_rawDescGZIP(), []int{11}
+	return file_busyhour_provisioning_v1_job_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *ListOutcomesRequest) GetTenant() string {
@@ -1065,7 +1936,7 @@ type ListOutcomesResponse struct {
 
 func (x *ListOutcomesResponse) Reset() {
 	*x = ListOutcomesResponse{}
-	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[12]
+	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1077,7 +1948,7 @@ func (x *ListOutcomesResponse) String() string {
 func (*ListOutcomesResponse) ProtoMessage() {}
 
 func (x *ListOutcomesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[12]
+	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1090,7 +1961,7 @@ func (x *ListOutcomesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListOutcomesResponse.ProtoReflect.Descriptor instead.
 func (*ListOutcomesResponse) Descriptor() ([]byte, []int) {
-	return file_busyhour_provisioning_v1_job_proto_rawDescGZIP(), []int{12}
+	return file_busyhour_provisioning_v1_job_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *ListOutcomesResponse) GetOutcomes() []*Outcome {
@@ -1118,15 +1989,31 @@ var File_busyhour_provisioning_v1_job_proto protoreflect.FileDescriptor
 
 const file_busyhour_provisioning_v1_job_proto_rawDesc = "" +
 	"\n" +
-	"\"busyhour/provisioning/v1/job.proto\x12\x18busyhour.provisioning.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fbusyhour/common/v1/common.proto\x1a(busyhour/provisioning/v1/directory.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xd6\x01\n" +
+	"\"busyhour/provisioning/v1/job.proto\x12\x18busyhour.provisioning.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fbusyhour/common/v1/common.proto\x1a(busyhour/provisioning/v1/directory.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xed\x04\n" +
 	"\x04Item\x12C\n" +
 	"\x04kind\x18\x01 \x01(\x0e2#.busyhour.provisioning.v1.Item.KindB\n" +
 	"\xbaH\a\x82\x01\x04\x10\x01 \x00R\x04kind\x12=\n" +
-	"\x05agent\x18\x02 \x01(\v2\x1f.busyhour.provisioning.v1.AgentB\x06\xbaH\x03\xd8\x01\x03R\x05agent\"J\n" +
+	"\x05agent\x18\x02 \x01(\v2\x1f.busyhour.provisioning.v1.AgentB\x06\xbaH\x03\xd8\x01\x03R\x05agent\x12=\n" +
+	"\x05queue\x18\x03 \x01(\v2\x1f.busyhour.provisioning.v1.QueueB\x06\xbaH\x03\xd8\x01\x03R\x05queue\x12=\n" +
+	"\vif_revision\x18\x04 \x01(\v2\x1c.busyhour.common.v1.RevisionR\n" +
+	"ifRevision\"\xe2\x02\n" +
 	"\x04Kind\x12\x14\n" +
 	"\x10KIND_UNSPECIFIED\x10\x00\x12\x15\n" +
 	"\x11KIND_UPSERT_AGENT\x10\x01\x12\x15\n" +
-	"\x11KIND_DELETE_AGENT\x10\x02\"\xb7\x02\n" +
+	"\x11KIND_DELETE_AGENT\x10\x02\x12\x15\n" +
+	"\x11KIND_CREATE_AGENT\x10\x03\x12\x15\n" +
+	"\x11KIND_UPDATE_AGENT\x10\x04\x12\x19\n" +
+	"\x15KIND_DEACTIVATE_AGENT\x10\x05\x12\x17\n" +
+	"\x13KIND_ACTIVATE_AGENT\x10\x06\x12\x13\n" +
+	"\x0fKIND_SET_SKILLS\x10\a\x12\x16\n" +
+	"\x12KIND_REMOVE_SKILLS\x10\b\x12\x15\n" +
+	"\x11KIND_UPSERT_QUEUE\x10\t\x12\x15\n" +
+	"\x11KIND_DELETE_QUEUE\x10\n" +
+	"\x12\x15\n" +
+	"\x11KIND_CREATE_QUEUE\x10\v\x12\x15\n" +
+	"\x11KIND_UPDATE_QUEUE\x10\f\x12\x14\n" +
+	"\x10KIND_JOIN_QUEUES\x10\r\x12\x15\n" +
+	"\x11KIND_LEAVE_QUEUES\x10\x0e\"\x81\x03\n" +
 	"\aRequest\x128\n" +
 	"\x06tenant\x18\x01 \x01(\tB \xbaH\x1dr\x1b2\x19^[a-z0-9][a-z0-9-]{0,62}$R\x06tenant\x12 \n" +
 	"\x06job_id\x18\x02 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\x05jobId\x12\x1f\n" +
@@ -1134,7 +2021,8 @@ const file_busyhour_provisioning_v1_job_proto_rawDesc = "" +
 	"\x05total\x18\x04 \x01(\rR\x05total\x12:\n" +
 	"\x04item\x18\x05 \x01(\v2\x1e.busyhour.provisioning.v1.ItemB\x06\xbaH\x03\xc8\x01\x01R\x04item\x12\x1e\n" +
 	"\x05actor\x18\x06 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\x05actor\x12=\n" +
-	"\frequested_at\x18\a \x01(\v2\x1a.google.protobuf.TimestampR\vrequestedAt\"\x83\x03\n" +
+	"\frequested_at\x18\a \x01(\v2\x1a.google.protobuf.TimestampR\vrequestedAt\x12H\n" +
+	"\bpriority\x18\b \x01(\x0e2\".busyhour.provisioning.v1.PriorityB\b\xbaH\x05\x82\x01\x02\x10\x01R\bpriority\"\xe6\x03\n" +
 	"\aOutcome\x12\x16\n" +
 	"\x06tenant\x18\x01 \x01(\tR\x06tenant\x12\x15\n" +
 	"\x06job_id\x18\x02 \x01(\tR\x05jobId\x12\x16\n" +
@@ -1146,7 +2034,10 @@ const file_busyhour_provisioning_v1_job_proto_rawDesc = "" +
 	"\x02at\x18\b \x01(\v2\x1a.google.protobuf.TimestampR\x02at\x12\x1a\n" +
 	"\battempts\x18\t \x01(\rR\battempts\x12;\n" +
 	"\arequest\x18\n" +
-	" \x01(\v2!.busyhour.provisioning.v1.RequestR\arequest\"\xd4\x02\n" +
+	" \x01(\v2!.busyhour.provisioning.v1.RequestR\arequest\x12\x16\n" +
+	"\x06entity\x18\v \x01(\tR\x06entity\x125\n" +
+	"\bbegun_at\x18\f \x01(\v2\x1a.google.protobuf.TimestampR\abegunAt\x12\x12\n" +
+	"\x04note\x18\r \x01(\tR\x04note\"\xb6\x05\n" +
 	"\x03Job\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x16\n" +
 	"\x06tenant\x18\x02 \x01(\tR\x06tenant\x12\x1d\n" +
@@ -1162,26 +2053,42 @@ const file_busyhour_provisioning_v1_job_proto_rawDesc = "" +
 	"\x06digest\x18\n" +
 	" \x01(\fR\x06digest\x12;\n" +
 	"\vaccepted_at\x18\v \x01(\v2\x1a.google.protobuf.TimestampR\n" +
-	"acceptedAt\"Q\n" +
+	"acceptedAt\x12\x1c\n" +
+	"\tcancelled\x18\f \x01(\rR\tcancelled\x12>\n" +
+	"\bpriority\x18\r \x01(\x0e2\".busyhour.provisioning.v1.PriorityR\bpriority\x127\n" +
+	"\tpaused_at\x18\x0e \x01(\v2\x1a.google.protobuf.TimestampR\bpausedAt\x12=\n" +
+	"\fcancelled_at\x18\x0f \x01(\v2\x1a.google.protobuf.TimestampR\vcancelledAt\x12\x1d\n" +
+	"\n" +
+	"changed_by\x18\x10 \x01(\tR\tchangedBy\x122\n" +
+	"\x04file\x18\x11 \x01(\v2\x1e.busyhour.provisioning.v1.FileR\x04file\x12\x19\n" +
+	"\bretry_of\x18\x12 \x01(\tR\aretryOf\x12\x1c\n" +
+	"\tunsettled\x18\x13 \x01(\bR\tunsettled\"H\n" +
+	"\x04File\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x16\n" +
+	"\x06sha256\x18\x02 \x01(\fR\x06sha256\x12\x14\n" +
+	"\x05bytes\x18\x03 \x01(\x04R\x05bytes\"Q\n" +
 	"\tLineError\x12\x12\n" +
 	"\x04line\x18\x01 \x01(\rR\x04line\x12\x16\n" +
 	"\x06column\x18\x02 \x01(\tR\x06column\x12\x18\n" +
-	"\aproblem\x18\x03 \x01(\tR\aproblem\"\xd9\x01\n" +
+	"\aproblem\x18\x03 \x01(\tR\aproblem\"\xa3\x02\n" +
 	"\x10CreateJobRequest\x128\n" +
 	"\x06tenant\x18\x01 \x01(\tB \xbaH\x1dr\x1b2\x19^[a-z0-9][a-z0-9-]{0,62}$R\x06tenant\x12(\n" +
 	"\n" +
 	"request_id\x18\x02 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\trequestId\x12A\n" +
 	"\x05items\x18\x03 \x03(\v2\x1e.busyhour.provisioning.v1.ItemB\v\xbaH\b\x92\x01\x05\b\x01\x10\x90NR\x05items\x12\x1e\n" +
-	"\x05actor\x18\x04 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\x05actor\"D\n" +
+	"\x05actor\x18\x04 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\x05actor\x12H\n" +
+	"\bpriority\x18\x05 \x01(\x0e2\".busyhour.provisioning.v1.PriorityB\b\xbaH\x05\x82\x01\x02\x10\x01R\bpriority\"D\n" +
 	"\x11CreateJobResponse\x12/\n" +
-	"\x03job\x18\x01 \x01(\v2\x1d.busyhour.provisioning.v1.JobR\x03job\"\xd2\x01\n" +
+	"\x03job\x18\x01 \x01(\v2\x1d.busyhour.provisioning.v1.JobR\x03job\"\xc3\x02\n" +
 	"\x13ImportAgentsRequest\x128\n" +
 	"\x06tenant\x18\x01 \x01(\tB \xbaH\x1dr\x1b2\x19^[a-z0-9][a-z0-9-]{0,62}$R\x06tenant\x12(\n" +
 	"\n" +
 	"request_id\x18\x02 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\trequestId\x12\x1e\n" +
 	"\x03csv\x18\x03 \x01(\fB\f\xbaH\tz\a\x10\x01\x18\x80\x80\xc0\x01R\x03csv\x12\x1e\n" +
 	"\x05actor\x18\x04 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\x05actor\x12\x17\n" +
-	"\adry_run\x18\x05 \x01(\bR\x06dryRun\"\xd5\x01\n" +
+	"\adry_run\x18\x05 \x01(\bR\x06dryRun\x12H\n" +
+	"\bpriority\x18\x06 \x01(\x0e2\".busyhour.provisioning.v1.PriorityB\b\xbaH\x05\x82\x01\x02\x10\x01R\bpriority\x12%\n" +
+	"\tfile_name\x18\a \x01(\tB\b\xbaH\x05r\x03\x18\x80\x02R\bfileName\"\xd5\x01\n" +
 	"\x14ImportAgentsResponse\x12/\n" +
 	"\x03job\x18\x01 \x01(\v2\x1d.busyhour.provisioning.v1.JobR\x03job\x12;\n" +
 	"\x06errors\x18\x02 \x03(\v2#.busyhour.provisioning.v1.LineErrorR\x06errors\x12\x1f\n" +
@@ -1194,7 +2101,43 @@ const file_busyhour_provisioning_v1_job_proto_rawDesc = "" +
 	"\x02id\x18\x02 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\x02id\"]\n" +
 	"\x0eGetJobResponse\x12/\n" +
 	"\x03job\x18\x01 \x01(\v2\x1d.busyhour.provisioning.v1.JobR\x03job\x12\x1a\n" +
-	"\bverified\x18\x02 \x01(\bR\bverified\"\x8e\x02\n" +
+	"\bverified\x18\x02 \x01(\bR\bverified\"\x9a\x01\n" +
+	"\x0fListJobsRequest\x128\n" +
+	"\x06tenant\x18\x01 \x01(\tB \xbaH\x1dr\x1b2\x19^[a-z0-9][a-z0-9-]{0,62}$R\x06tenant\x12$\n" +
+	"\tpage_size\x18\x02 \x01(\rB\a\xbaH\x04*\x02\x18dR\bpageSize\x12'\n" +
+	"\n" +
+	"page_token\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x02R\tpageToken\"\x89\x01\n" +
+	"\x10ListJobsResponse\x121\n" +
+	"\x04jobs\x18\x01 \x03(\v2\x1d.busyhour.provisioning.v1.JobR\x04jobs\x12&\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\x12\x1a\n" +
+	"\bverified\x18\x03 \x01(\bR\bverified\"\x86\x01\n" +
+	"\x0fPauseJobRequest\x128\n" +
+	"\x06tenant\x18\x01 \x01(\tB \xbaH\x1dr\x1b2\x19^[a-z0-9][a-z0-9-]{0,62}$R\x06tenant\x12\x19\n" +
+	"\x02id\x18\x02 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\x02id\x12\x1e\n" +
+	"\x05actor\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\x05actor\"C\n" +
+	"\x10PauseJobResponse\x12/\n" +
+	"\x03job\x18\x01 \x01(\v2\x1d.busyhour.provisioning.v1.JobR\x03job\"\x87\x01\n" +
+	"\x10ResumeJobRequest\x128\n" +
+	"\x06tenant\x18\x01 \x01(\tB \xbaH\x1dr\x1b2\x19^[a-z0-9][a-z0-9-]{0,62}$R\x06tenant\x12\x19\n" +
+	"\x02id\x18\x02 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\x02id\x12\x1e\n" +
+	"\x05actor\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\x05actor\"D\n" +
+	"\x11ResumeJobResponse\x12/\n" +
+	"\x03job\x18\x01 \x01(\v2\x1d.busyhour.provisioning.v1.JobR\x03job\"\x87\x01\n" +
+	"\x10CancelJobRequest\x128\n" +
+	"\x06tenant\x18\x01 \x01(\tB \xbaH\x1dr\x1b2\x19^[a-z0-9][a-z0-9-]{0,62}$R\x06tenant\x12\x19\n" +
+	"\x02id\x18\x02 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\x02id\x12\x1e\n" +
+	"\x05actor\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\x05actor\"D\n" +
+	"\x11CancelJobResponse\x12/\n" +
+	"\x03job\x18\x01 \x01(\v2\x1d.busyhour.provisioning.v1.JobR\x03job\"\xfa\x01\n" +
+	"\x0fRetryJobRequest\x128\n" +
+	"\x06tenant\x18\x01 \x01(\tB \xbaH\x1dr\x1b2\x19^[a-z0-9][a-z0-9-]{0,62}$R\x06tenant\x12\x19\n" +
+	"\x02id\x18\x02 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\x02id\x12(\n" +
+	"\n" +
+	"request_id\x18\x03 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\trequestId\x12\x1e\n" +
+	"\x05actor\x18\x04 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\x05actor\x12H\n" +
+	"\bpriority\x18\x05 \x01(\x0e2\".busyhour.provisioning.v1.PriorityB\b\xbaH\x05\x82\x01\x02\x10\x01R\bpriority\"C\n" +
+	"\x10RetryJobResponse\x12/\n" +
+	"\x03job\x18\x01 \x01(\v2\x1d.busyhour.provisioning.v1.JobR\x03job\"\x8e\x02\n" +
 	"\x13ListOutcomesRequest\x128\n" +
 	"\x06tenant\x18\x01 \x01(\tB \xbaH\x1dr\x1b2\x19^[a-z0-9][a-z0-9-]{0,62}$R\x06tenant\x12 \n" +
 	"\x06job_id\x18\x02 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\x05jobId\x12%\n" +
@@ -1206,17 +2149,28 @@ const file_busyhour_provisioning_v1_job_proto_rawDesc = "" +
 	"\x14ListOutcomesResponse\x12=\n" +
 	"\boutcomes\x18\x01 \x03(\v2!.busyhour.provisioning.v1.OutcomeR\boutcomes\x12&\n" +
 	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\x12\x1a\n" +
-	"\bverified\x18\x03 \x01(\bR\bverified*x\n" +
+	"\bverified\x18\x03 \x01(\bR\bverified*a\n" +
+	"\bPriority\x12\x18\n" +
+	"\x14PRIORITY_UNSPECIFIED\x10\x00\x12\x11\n" +
+	"\rPRIORITY_BULK\x10\x01\x12\x13\n" +
+	"\x0fPRIORITY_NORMAL\x10\x02\x12\x13\n" +
+	"\x0fPRIORITY_URGENT\x10\x03*\x94\x01\n" +
 	"\vItemOutcome\x12\x1c\n" +
 	"\x18ITEM_OUTCOME_UNSPECIFIED\x10\x00\x12\x18\n" +
 	"\x14ITEM_OUTCOME_PENDING\x10\x01\x12\x18\n" +
 	"\x14ITEM_OUTCOME_APPLIED\x10\x02\x12\x17\n" +
-	"\x13ITEM_OUTCOME_FAILED\x10\x032\xad\x03\n" +
+	"\x13ITEM_OUTCOME_FAILED\x10\x03\x12\x1a\n" +
+	"\x16ITEM_OUTCOME_CANCELLED\x10\x042\xa2\a\n" +
 	"\n" +
 	"JobService\x12d\n" +
 	"\tCreateJob\x12*.busyhour.provisioning.v1.CreateJobRequest\x1a+.busyhour.provisioning.v1.CreateJobResponse\x12m\n" +
 	"\fImportAgents\x12-.busyhour.provisioning.v1.ImportAgentsRequest\x1a..busyhour.provisioning.v1.ImportAgentsResponse\x12[\n" +
-	"\x06GetJob\x12'.busyhour.provisioning.v1.GetJobRequest\x1a(.busyhour.provisioning.v1.GetJobResponse\x12m\n" +
+	"\x06GetJob\x12'.busyhour.provisioning.v1.GetJobRequest\x1a(.busyhour.provisioning.v1.GetJobResponse\x12a\n" +
+	"\bListJobs\x12).busyhour.provisioning.v1.ListJobsRequest\x1a*.busyhour.provisioning.v1.ListJobsResponse\x12a\n" +
+	"\bPauseJob\x12).busyhour.provisioning.v1.PauseJobRequest\x1a*.busyhour.provisioning.v1.PauseJobResponse\x12d\n" +
+	"\tResumeJob\x12*.busyhour.provisioning.v1.ResumeJobRequest\x1a+.busyhour.provisioning.v1.ResumeJobResponse\x12d\n" +
+	"\tCancelJob\x12*.busyhour.provisioning.v1.CancelJobRequest\x1a+.busyhour.provisioning.v1.CancelJobResponse\x12a\n" +
+	"\bRetryJob\x12).busyhour.provisioning.v1.RetryJobRequest\x1a*.busyhour.provisioning.v1.RetryJobResponse\x12m\n" +
 	"\fListOutcomes\x12-.busyhour.provisioning.v1.ListOutcomesRequest\x1a..busyhour.provisioning.v1.ListOutcomesResponseBNZLgithub.com/busyhour/busyhour/api/gen/busyhour/provisioning/v1;provisioningv1b\x06proto3"
 
 var (
@@ -1231,59 +2185,98 @@ func file_busyhour_provisioning_v1_job_proto_rawDescGZIP() []byte {
 	return file_busyhour_provisioning_v1_job_proto_rawDescData
 }
 
-var file_busyhour_provisioning_v1_job_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_busyhour_provisioning_v1_job_proto_msgTypes = make([]protoimpl.MessageInfo, 13)
+var file_busyhour_provisioning_v1_job_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
+var file_busyhour_provisioning_v1_job_proto_msgTypes = make([]protoimpl.MessageInfo, 24)
 var file_busyhour_provisioning_v1_job_proto_goTypes = []any{
-	(ItemOutcome)(0),              // 0: busyhour.provisioning.v1.ItemOutcome
-	(Item_Kind)(0),                // 1: busyhour.provisioning.v1.Item.Kind
-	(*Item)(nil),                  // 2: busyhour.provisioning.v1.Item
-	(*Request)(nil),               // 3: busyhour.provisioning.v1.Request
-	(*Outcome)(nil),               // 4: busyhour.provisioning.v1.Outcome
-	(*Job)(nil),                   // 5: busyhour.provisioning.v1.Job
-	(*LineError)(nil),             // 6: busyhour.provisioning.v1.LineError
-	(*CreateJobRequest)(nil),      // 7: busyhour.provisioning.v1.CreateJobRequest
-	(*CreateJobResponse)(nil),     // 8: busyhour.provisioning.v1.CreateJobResponse
-	(*ImportAgentsRequest)(nil),   // 9: busyhour.provisioning.v1.ImportAgentsRequest
-	(*ImportAgentsResponse)(nil),  // 10: busyhour.provisioning.v1.ImportAgentsResponse
-	(*GetJobRequest)(nil),         // 11: busyhour.provisioning.v1.GetJobRequest
-	(*GetJobResponse)(nil),        // 12: busyhour.provisioning.v1.GetJobResponse
-	(*ListOutcomesRequest)(nil),   // 13: busyhour.provisioning.v1.ListOutcomesRequest
-	(*ListOutcomesResponse)(nil),  // 14: busyhour.provisioning.v1.ListOutcomesResponse
-	(*Agent)(nil),                 // 15: busyhour.provisioning.v1.Agent
-	(*timestamppb.Timestamp)(nil), // 16: google.protobuf.Timestamp
-	(*v1.Revision)(nil),           // 17: busyhour.common.v1.Revision
+	(Priority)(0),                 // 0: busyhour.provisioning.v1.Priority
+	(ItemOutcome)(0),              // 1: busyhour.provisioning.v1.ItemOutcome
+	(Item_Kind)(0),                // 2: busyhour.provisioning.v1.Item.Kind
+	(*Item)(nil),                  // 3: busyhour.provisioning.v1.Item
+	(*Request)(nil),               // 4: busyhour.provisioning.v1.Request
+	(*Outcome)(nil),               // 5: busyhour.provisioning.v1.Outcome
+	(*Job)(nil),                   // 6: busyhour.provisioning.v1.Job
+	(*File)(nil),                  // 7: busyhour.provisioning.v1.File
+	(*LineError)(nil),             // 8: busyhour.provisioning.v1.LineError
+	(*CreateJobRequest)(nil),      // 9: busyhour.provisioning.v1.CreateJobRequest
+	(*CreateJobResponse)(nil),     // 10: busyhour.provisioning.v1.CreateJobResponse
+	(*ImportAgentsRequest)(nil),   // 11: busyhour.provisioning.v1.ImportAgentsRequest
+	(*ImportAgentsResponse)(nil),  // 12: busyhour.provisioning.v1.ImportAgentsResponse
+	(*GetJobRequest)(nil),         // 13: busyhour.provisioning.v1.GetJobRequest
+	(*GetJobResponse)(nil),        // 14: busyhour.provisioning.v1.GetJobResponse
+	(*ListJobsRequest)(nil),       // 15: busyhour.provisioning.v1.ListJobsRequest
+	(*ListJobsResponse)(nil),      // 16: busyhour.provisioning.v1.ListJobsResponse
+	(*PauseJobRequest)(nil),       // 17: busyhour.provisioning.v1.PauseJobRequest
+	(*PauseJobResponse)(nil),      // 18: busyhour.provisioning.v1.PauseJobResponse
+	(*ResumeJobRequest)(nil),      // 19: busyhour.provisioning.v1.ResumeJobRequest
+	(*ResumeJobResponse)(nil),     // 20: busyhour.provisioning.v1.ResumeJobResponse
+	(*CancelJobRequest)(nil),      // 21: busyhour.provisioning.v1.CancelJobRequest
+	(*CancelJobResponse)(nil),     // 22: busyhour.provisioning.v1.CancelJobResponse
+	(*RetryJobRequest)(nil),       // 23: busyhour.provisioning.v1.RetryJobRequest
+	(*RetryJobResponse)(nil),      // 24: busyhour.provisioning.v1.RetryJobResponse
+	(*ListOutcomesRequest)(nil),   // 25: busyhour.provisioning.v1.ListOutcomesRequest
+	(*ListOutcomesResponse)(nil),  // 26: busyhour.provisioning.v1.ListOutcomesResponse
+	(*Agent)(nil),                 // 27: busyhour.provisioning.v1.Agent
+	(*Queue)(nil),                 // 28: busyhour.provisioning.v1.Queue
+	(*v1.Revision)(nil),           // 29: busyhour.common.v1.Revision
+	(*timestamppb.Timestamp)(nil), // 30: google.protobuf.Timestamp
 }
 var file_busyhour_provisioning_v1_job_proto_depIdxs = []int32{
-	1,  // 0: busyhour.provisioning.v1.Item.kind:type_name -> busyhour.provisioning.v1.Item.Kind
-	15, // 1: busyhour.provisioning.v1.Item.agent:type_name -> busyhour.provisioning.v1.Agent
-	2,  // 2: busyhour.provisioning.v1.Request.item:type_name -> busyhour.provisioning.v1.Item
-	16, // 3: busyhour.provisioning.v1.Request.requested_at:type_name -> google.protobuf.Timestamp
-	0,  // 4: busyhour.provisioning.v1.Outcome.outcome:type_name -> busyhour.provisioning.v1.ItemOutcome
-	17, // 5: busyhour.provisioning.v1.Outcome.revision:type_name -> busyhour.common.v1.Revision
-	16, // 6: busyhour.provisioning.v1.Outcome.at:type_name -> google.protobuf.Timestamp
-	3,  // 7: busyhour.provisioning.v1.Outcome.request:type_name -> busyhour.provisioning.v1.Request
-	16, // 8: busyhour.provisioning.v1.Job.created_at:type_name -> google.protobuf.Timestamp
-	16, // 9: busyhour.provisioning.v1.Job.accepted_at:type_name -> google.protobuf.Timestamp
-	2,  // 10: busyhour.provisioning.v1.CreateJobRequest.items:type_name -> busyhour.provisioning.v1.Item
-	5,  // 11: busyhour.provisioning.v1.CreateJobResponse.job:type_name -> busyhour.provisioning.v1.Job
-	5,  // 12: busyhour.provisioning.v1.ImportAgentsResponse.job:type_name -> busyhour.provisioning.v1.Job
-	6,  // 13: busyhour.provisioning.v1.ImportAgentsResponse.errors:type_name -> busyhour.provisioning.v1.LineError
-	5,  // 14: busyhour.provisioning.v1.GetJobResponse.job:type_name -> busyhour.provisioning.v1.Job
-	0,  // 15: busyhour.provisioning.v1.ListOutcomesRequest.outcome:type_name -> busyhour.provisioning.v1.ItemOutcome
-	4,  // 16: busyhour.provisioning.v1.ListOutcomesResponse.outcomes:type_name -> busyhour.provisioning.v1.Outcome
-	7,  // 17: busyhour.provisioning.v1.JobService.CreateJob:input_type -> busyhour.provisioning.v1.CreateJobRequest
-	9,  // 18: busyhour.provisioning.v1.JobService.ImportAgents:input_type -> busyhour.provisioning.v1.ImportAgentsRequest
-	11, // 19: busyhour.provisioning.v1.JobService.GetJob:input_type -> busyhour.provisioning.v1.GetJobRequest
-	13, // 20: busyhour.provisioning.v1.JobService.ListOutcomes:input_type -> busyhour.provisioning.v1.ListOutcomesRequest
-	8,  // 21: busyhour.provisioning.v1.JobService.CreateJob:output_type -> busyhour.provisioning.v1.CreateJobResponse
-	10, // 22: busyhour.provisioning.v1.JobService.ImportAgents:output_type -> busyhour.provisioning.v1.ImportAgentsResponse
-	12, // 23: busyhour.provisioning.v1.JobService.GetJob:output_type -> busyhour.provisioning.v1.GetJobResponse
-	14, // 24: busyhour.provisioning.v1.JobService.ListOutcomes:output_type -> busyhour.provisioning.v1.ListOutcomesResponse
-	21, // [21:25] is the sub-list for method output_type
-	17, // [17:21] is the sub-list for method input_type
-	17, // [17:17] is the sub-list for extension type_name
-	17, // [17:17] is the sub-list for extension extendee
-	0,  // [0:17] is the sub-list for field type_name
+	2,  // 0: busyhour.provisioning.v1.Item.kind:type_name -> busyhour.provisioning.v1.Item.Kind
+	27, // 1: busyhour.provisioning.v1.Item.agent:type_name -> busyhour.provisioning.v1.Agent
+	28, // 2: busyhour.provisioning.v1.Item.queue:type_name -> busyhour.provisioning.v1.Queue
+	29, // 3: busyhour.provisioning.v1.Item.if_revision:type_name -> busyhour.common.v1.Revision
+	3,  // 4: busyhour.provisioning.v1.Request.item:type_name -> busyhour.provisioning.v1.Item
+	30, // 5: busyhour.provisioning.v1.Request.requested_at:type_name -> google.protobuf.Timestamp
+	0,  // 6: busyhour.provisioning.v1.Request.priority:type_name -> busyhour.provisioning.v1.Priority
+	1,  // 7: busyhour.provisioning.v1.Outcome.outcome:type_name -> busyhour.provisioning.v1.ItemOutcome
+	29, // 8: busyhour.provisioning.v1.Outcome.revision:type_name -> busyhour.common.v1.Revision
+	30, // 9: busyhour.provisioning.v1.Outcome.at:type_name -> google.protobuf.Timestamp
+	4,  // 10: busyhour.provisioning.v1.Outcome.request:type_name -> busyhour.provisioning.v1.Request
+	30, // 11: busyhour.provisioning.v1.Outcome.begun_at:type_name -> google.protobuf.Timestamp
+	30, // 12: busyhour.provisioning.v1.Job.created_at:type_name -> google.protobuf.Timestamp
+	30, // 13: busyhour.provisioning.v1.Job.accepted_at:type_name -> google.protobuf.Timestamp
+	0,  // 14: busyhour.provisioning.v1.Job.priority:type_name -> busyhour.provisioning.v1.Priority
+	30, // 15: busyhour.provisioning.v1.Job.paused_at:type_name -> google.protobuf.Timestamp
+	30, // 16: busyhour.provisioning.v1.Job.cancelled_at:type_name -> google.protobuf.Timestamp
+	7,  // 17: busyhour.provisioning.v1.Job.file:type_name -> busyhour.provisioning.v1.File
+	3,  // 18: busyhour.provisioning.v1.CreateJobRequest.items:type_name -> busyhour.provisioning.v1.Item
+	0,  // 19: busyhour.provisioning.v1.CreateJobRequest.priority:type_name -> busyhour.provisioning.v1.Priority
+	6,  // 20: busyhour.provisioning.v1.CreateJobResponse.job:type_name -> busyhour.provisioning.v1.Job
+	0,  // 21: busyhour.provisioning.v1.ImportAgentsRequest.priority:type_name -> busyhour.provisioning.v1.Priority
+	6,  // 22: busyhour.provisioning.v1.ImportAgentsResponse.job:type_name -> busyhour.provisioning.v1.Job
+	8,  // 23: busyhour.provisioning.v1.ImportAgentsResponse.errors:type_name -> busyhour.provisioning.v1.LineError
+	6,  // 24: busyhour.provisioning.v1.GetJobResponse.job:type_name -> busyhour.provisioning.v1.Job
+	6,  // 25: busyhour.provisioning.v1.ListJobsResponse.jobs:type_name -> busyhour.provisioning.v1.Job
+	6,  // 26: busyhour.provisioning.v1.PauseJobResponse.job:type_name -> busyhour.provisioning.v1.Job
+	6,  // 27: busyhour.provisioning.v1.ResumeJobResponse.job:type_name -> busyhour.provisioning.v1.Job
+	6,  // 28: busyhour.provisioning.v1.CancelJobResponse.job:type_name -> busyhour.provisioning.v1.Job
+	0,  // 29: busyhour.provisioning.v1.RetryJobRequest.priority:type_name -> busyhour.provisioning.v1.Priority
+	6,  // 30: busyhour.provisioning.v1.RetryJobResponse.job:type_name -> busyhour.provisioning.v1.Job
+	1,  // 31: busyhour.provisioning.v1.ListOutcomesRequest.outcome:type_name -> busyhour.provisioning.v1.ItemOutcome
+	5,  // 32: busyhour.provisioning.v1.ListOutcomesResponse.outcomes:type_name -> busyhour.provisioning.v1.Outcome
+	9,  // 33: busyhour.provisioning.v1.JobService.CreateJob:input_type -> busyhour.provisioning.v1.CreateJobRequest
+	11, // 34: busyhour.provisioning.v1.JobService.ImportAgents:input_type -> busyhour.provisioning.v1.ImportAgentsRequest
+	13, // 35: busyhour.provisioning.v1.JobService.GetJob:input_type -> busyhour.provisioning.v1.GetJobRequest
+	15, // 36: busyhour.provisioning.v1.JobService.ListJobs:input_type -> busyhour.provisioning.v1.ListJobsRequest
+	17, // 37: busyhour.provisioning.v1.JobService.PauseJob:input_type -> busyhour.provisioning.v1.PauseJobRequest
+	19, // 38: busyhour.provisioning.v1.JobService.ResumeJob:input_type -> busyhour.provisioning.v1.ResumeJobRequest
+	21, // 39: busyhour.provisioning.v1.JobService.CancelJob:input_type -> busyhour.provisioning.v1.CancelJobRequest
+	23, // 40: busyhour.provisioning.v1.JobService.RetryJob:input_type -> busyhour.provisioning.v1.RetryJobRequest
+	25, // 41: busyhour.provisioning.v1.JobService.ListOutcomes:input_type -> busyhour.provisioning.v1.ListOutcomesRequest
+	10, // 42: busyhour.provisioning.v1.JobService.CreateJob:output_type -> busyhour.provisioning.v1.CreateJobResponse
+	12, // 43: busyhour.provisioning.v1.JobService.ImportAgents:output_type -> busyhour.provisioning.v1.ImportAgentsResponse
+	14, // 44: busyhour.provisioning.v1.JobService.GetJob:output_type -> busyhour.provisioning.v1.GetJobResponse
+	16, // 45: busyhour.provisioning.v1.JobService.ListJobs:output_type -> busyhour.provisioning.v1.ListJobsResponse
+	18, // 46: busyhour.provisioning.v1.JobService.PauseJob:output_type -> busyhour.provisioning.v1.PauseJobResponse
+	20, // 47: busyhour.provisioning.v1.JobService.ResumeJob:output_type -> busyhour.provisioning.v1.ResumeJobResponse
+	22, // 48: busyhour.provisioning.v1.JobService.CancelJob:output_type -> busyhour.provisioning.v1.CancelJobResponse
+	24, // 49: busyhour.provisioning.v1.JobService.RetryJob:output_type -> busyhour.provisioning.v1.RetryJobResponse
+	26, // 50: busyhour.provisioning.v1.JobService.ListOutcomes:output_type -> busyhour.provisioning.v1.ListOutcomesResponse
+	42, // [42:51] is the sub-list for method output_type
+	33, // [33:42] is the sub-list for method input_type
+	33, // [33:33] is the sub-list for extension type_name
+	33, // [33:33] is the sub-list for extension extendee
+	0,  // [0:33] is the sub-list for field type_name
 }
 
 func init() { file_busyhour_provisioning_v1_job_proto_init() }
@@ -1297,8 +2290,8 @@ func file_busyhour_provisioning_v1_job_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_busyhour_provisioning_v1_job_proto_rawDesc), len(file_busyhour_provisioning_v1_job_proto_rawDesc)),
-			NumEnums:      2,
-			NumMessages:   13,
+			NumEnums:      3,
+			NumMessages:   24,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -40,6 +40,16 @@ const (
 	JobServiceImportAgentsProcedure = "/busyhour.provisioning.v1.JobService/ImportAgents"
 	// JobServiceGetJobProcedure is the fully-qualified name of the JobService's GetJob RPC.
 	JobServiceGetJobProcedure = "/busyhour.provisioning.v1.JobService/GetJob"
+	// JobServiceListJobsProcedure is the fully-qualified name of the JobService's ListJobs RPC.
+	JobServiceListJobsProcedure = "/busyhour.provisioning.v1.JobService/ListJobs"
+	// JobServicePauseJobProcedure is the fully-qualified name of the JobService's PauseJob RPC.
+	JobServicePauseJobProcedure = "/busyhour.provisioning.v1.JobService/PauseJob"
+	// JobServiceResumeJobProcedure is the fully-qualified name of the JobService's ResumeJob RPC.
+	JobServiceResumeJobProcedure = "/busyhour.provisioning.v1.JobService/ResumeJob"
+	// JobServiceCancelJobProcedure is the fully-qualified name of the JobService's CancelJob RPC.
+	JobServiceCancelJobProcedure = "/busyhour.provisioning.v1.JobService/CancelJob"
+	// JobServiceRetryJobProcedure is the fully-qualified name of the JobService's RetryJob RPC.
+	JobServiceRetryJobProcedure = "/busyhour.provisioning.v1.JobService/RetryJob"
 	// JobServiceListOutcomesProcedure is the fully-qualified name of the JobService's ListOutcomes RPC.
 	JobServiceListOutcomesProcedure = "/busyhour.provisioning.v1.JobService/ListOutcomes"
 )
@@ -53,6 +63,16 @@ type JobServiceClient interface {
 	// bad, no line is taken and every bad line is named.
 	ImportAgents(context.Context, *connect.Request[v1.ImportAgentsRequest]) (*connect.Response[v1.ImportAgentsResponse], error)
 	GetJob(context.Context, *connect.Request[v1.GetJobRequest]) (*connect.Response[v1.GetJobResponse], error)
+	// ListJobs pages through the jobs of the last 31 days, the newest first.
+	ListJobs(context.Context, *connect.Request[v1.ListJobsRequest]) (*connect.Response[v1.ListJobsResponse], error)
+	// PauseJob lets no further item begin. Those under way end. Called again it changes nothing.
+	PauseJob(context.Context, *connect.Request[v1.PauseJobRequest]) (*connect.Response[v1.PauseJobResponse], error)
+	// ResumeJob lets a paused job go on.
+	ResumeJob(context.Context, *connect.Request[v1.ResumeJobRequest]) (*connect.Response[v1.ResumeJobResponse], error)
+	// CancelJob ends all items that have not begun. Those under way end as they will.
+	CancelJob(context.Context, *connect.Request[v1.CancelJobRequest]) (*connect.Response[v1.CancelJobResponse], error)
+	// RetryJob makes a job of another's failed items.
+	RetryJob(context.Context, *connect.Request[v1.RetryJobRequest]) (*connect.Response[v1.RetryJobResponse], error)
 	// ListOutcomes pages through a job's items in order of their number. With an outcome named, only those that ended so.
 	ListOutcomes(context.Context, *connect.Request[v1.ListOutcomesRequest]) (*connect.Response[v1.ListOutcomesResponse], error)
 }
@@ -86,6 +106,36 @@ func NewJobServiceClient(httpClient connect.HTTPClient, baseURL string, opts ...
 			connect.WithSchema(jobServiceMethods.ByName("GetJob")),
 			connect.WithClientOptions(opts...),
 		),
+		listJobs: connect.NewClient[v1.ListJobsRequest, v1.ListJobsResponse](
+			httpClient,
+			baseURL+JobServiceListJobsProcedure,
+			connect.WithSchema(jobServiceMethods.ByName("ListJobs")),
+			connect.WithClientOptions(opts...),
+		),
+		pauseJob: connect.NewClient[v1.PauseJobRequest, v1.PauseJobResponse](
+			httpClient,
+			baseURL+JobServicePauseJobProcedure,
+			connect.WithSchema(jobServiceMethods.ByName("PauseJob")),
+			connect.WithClientOptions(opts...),
+		),
+		resumeJob: connect.NewClient[v1.ResumeJobRequest, v1.ResumeJobResponse](
+			httpClient,
+			baseURL+JobServiceResumeJobProcedure,
+			connect.WithSchema(jobServiceMethods.ByName("ResumeJob")),
+			connect.WithClientOptions(opts...),
+		),
+		cancelJob: connect.NewClient[v1.CancelJobRequest, v1.CancelJobResponse](
+			httpClient,
+			baseURL+JobServiceCancelJobProcedure,
+			connect.WithSchema(jobServiceMethods.ByName("CancelJob")),
+			connect.WithClientOptions(opts...),
+		),
+		retryJob: connect.NewClient[v1.RetryJobRequest, v1.RetryJobResponse](
+			httpClient,
+			baseURL+JobServiceRetryJobProcedure,
+			connect.WithSchema(jobServiceMethods.ByName("RetryJob")),
+			connect.WithClientOptions(opts...),
+		),
 		listOutcomes: connect.NewClient[v1.ListOutcomesRequest, v1.ListOutcomesResponse](
 			httpClient,
 			baseURL+JobServiceListOutcomesProcedure,
@@ -100,6 +150,11 @@ type jobServiceClient struct {
 	createJob    *connect.Client[v1.CreateJobRequest, v1.CreateJobResponse]
 	importAgents *connect.Client[v1.ImportAgentsRequest, v1.ImportAgentsResponse]
 	getJob       *connect.Client[v1.GetJobRequest, v1.GetJobResponse]
+	listJobs     *connect.Client[v1.ListJobsRequest, v1.ListJobsResponse]
+	pauseJob     *connect.Client[v1.PauseJobRequest, v1.PauseJobResponse]
+	resumeJob    *connect.Client[v1.ResumeJobRequest, v1.ResumeJobResponse]
+	cancelJob    *connect.Client[v1.CancelJobRequest, v1.CancelJobResponse]
+	retryJob     *connect.Client[v1.RetryJobRequest, v1.RetryJobResponse]
 	listOutcomes *connect.Client[v1.ListOutcomesRequest, v1.ListOutcomesResponse]
 }
 
@@ -118,6 +173,31 @@ func (c *jobServiceClient) GetJob(ctx context.Context, req *connect.Request[v1.G
 	return c.getJob.CallUnary(ctx, req)
 }
 
+// ListJobs calls busyhour.provisioning.v1.JobService.ListJobs.
+func (c *jobServiceClient) ListJobs(ctx context.Context, req *connect.Request[v1.ListJobsRequest]) (*connect.Response[v1.ListJobsResponse], error) {
+	return c.listJobs.CallUnary(ctx, req)
+}
+
+// PauseJob calls busyhour.provisioning.v1.JobService.PauseJob.
+func (c *jobServiceClient) PauseJob(ctx context.Context, req *connect.Request[v1.PauseJobRequest]) (*connect.Response[v1.PauseJobResponse], error) {
+	return c.pauseJob.CallUnary(ctx, req)
+}
+
+// ResumeJob calls busyhour.provisioning.v1.JobService.ResumeJob.
+func (c *jobServiceClient) ResumeJob(ctx context.Context, req *connect.Request[v1.ResumeJobRequest]) (*connect.Response[v1.ResumeJobResponse], error) {
+	return c.resumeJob.CallUnary(ctx, req)
+}
+
+// CancelJob calls busyhour.provisioning.v1.JobService.CancelJob.
+func (c *jobServiceClient) CancelJob(ctx context.Context, req *connect.Request[v1.CancelJobRequest]) (*connect.Response[v1.CancelJobResponse], error) {
+	return c.cancelJob.CallUnary(ctx, req)
+}
+
+// RetryJob calls busyhour.provisioning.v1.JobService.RetryJob.
+func (c *jobServiceClient) RetryJob(ctx context.Context, req *connect.Request[v1.RetryJobRequest]) (*connect.Response[v1.RetryJobResponse], error) {
+	return c.retryJob.CallUnary(ctx, req)
+}
+
 // ListOutcomes calls busyhour.provisioning.v1.JobService.ListOutcomes.
 func (c *jobServiceClient) ListOutcomes(ctx context.Context, req *connect.Request[v1.ListOutcomesRequest]) (*connect.Response[v1.ListOutcomesResponse], error) {
 	return c.listOutcomes.CallUnary(ctx, req)
@@ -132,6 +212,16 @@ type JobServiceHandler interface {
 	// bad, no line is taken and every bad line is named.
 	ImportAgents(context.Context, *connect.Request[v1.ImportAgentsRequest]) (*connect.Response[v1.ImportAgentsResponse], error)
 	GetJob(context.Context, *connect.Request[v1.GetJobRequest]) (*connect.Response[v1.GetJobResponse], error)
+	// ListJobs pages through the jobs of the last 31 days, the newest first.
+	ListJobs(context.Context, *connect.Request[v1.ListJobsRequest]) (*connect.Response[v1.ListJobsResponse], error)
+	// PauseJob lets no further item begin. Those under way end. Called again it changes nothing.
+	PauseJob(context.Context, *connect.Request[v1.PauseJobRequest]) (*connect.Response[v1.PauseJobResponse], error)
+	// ResumeJob lets a paused job go on.
+	ResumeJob(context.Context, *connect.Request[v1.ResumeJobRequest]) (*connect.Response[v1.ResumeJobResponse], error)
+	// CancelJob ends all items that have not begun. Those under way end as they will.
+	CancelJob(context.Context, *connect.Request[v1.CancelJobRequest]) (*connect.Response[v1.CancelJobResponse], error)
+	// RetryJob makes a job of another's failed items.
+	RetryJob(context.Context, *connect.Request[v1.RetryJobRequest]) (*connect.Response[v1.RetryJobResponse], error)
 	// ListOutcomes pages through a job's items in order of their number. With an outcome named, only those that ended so.
 	ListOutcomes(context.Context, *connect.Request[v1.ListOutcomesRequest]) (*connect.Response[v1.ListOutcomesResponse], error)
 }
@@ -161,6 +251,36 @@ func NewJobServiceHandler(svc JobServiceHandler, opts ...connect.HandlerOption) 
 		connect.WithSchema(jobServiceMethods.ByName("GetJob")),
 		connect.WithHandlerOptions(opts...),
 	)
+	jobServiceListJobsHandler := connect.NewUnaryHandler(
+		JobServiceListJobsProcedure,
+		svc.ListJobs,
+		connect.WithSchema(jobServiceMethods.ByName("ListJobs")),
+		connect.WithHandlerOptions(opts...),
+	)
+	jobServicePauseJobHandler := connect.NewUnaryHandler(
+		JobServicePauseJobProcedure,
+		svc.PauseJob,
+		connect.WithSchema(jobServiceMethods.ByName("PauseJob")),
+		connect.WithHandlerOptions(opts...),
+	)
+	jobServiceResumeJobHandler := connect.NewUnaryHandler(
+		JobServiceResumeJobProcedure,
+		svc.ResumeJob,
+		connect.WithSchema(jobServiceMethods.ByName("ResumeJob")),
+		connect.WithHandlerOptions(opts...),
+	)
+	jobServiceCancelJobHandler := connect.NewUnaryHandler(
+		JobServiceCancelJobProcedure,
+		svc.CancelJob,
+		connect.WithSchema(jobServiceMethods.ByName("CancelJob")),
+		connect.WithHandlerOptions(opts...),
+	)
+	jobServiceRetryJobHandler := connect.NewUnaryHandler(
+		JobServiceRetryJobProcedure,
+		svc.RetryJob,
+		connect.WithSchema(jobServiceMethods.ByName("RetryJob")),
+		connect.WithHandlerOptions(opts...),
+	)
 	jobServiceListOutcomesHandler := connect.NewUnaryHandler(
 		JobServiceListOutcomesProcedure,
 		svc.ListOutcomes,
@@ -175,6 +295,16 @@ func NewJobServiceHandler(svc JobServiceHandler, opts ...connect.HandlerOption) 
 			jobServiceImportAgentsHandler.ServeHTTP(w, r)
 		case JobServiceGetJobProcedure:
 			jobServiceGetJobHandler.ServeHTTP(w, r)
+		case JobServiceListJobsProcedure:
+			jobServiceListJobsHandler.ServeHTTP(w, r)
+		case JobServicePauseJobProcedure:
+			jobServicePauseJobHandler.ServeHTTP(w, r)
+		case JobServiceResumeJobProcedure:
+			jobServiceResumeJobHandler.ServeHTTP(w, r)
+		case JobServiceCancelJobProcedure:
+			jobServiceCancelJobHandler.ServeHTTP(w, r)
+		case JobServiceRetryJobProcedure:
+			jobServiceRetryJobHandler.ServeHTTP(w, r)
 		case JobServiceListOutcomesProcedure:
 			jobServiceListOutcomesHandler.ServeHTTP(w, r)
 		default:
@@ -196,6 +326,26 @@ func (UnimplementedJobServiceHandler) ImportAgents(context.Context, *connect.Req
 
 func (UnimplementedJobServiceHandler) GetJob(context.Context, *connect.Request[v1.GetJobRequest]) (*connect.Response[v1.GetJobResponse], error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("busyhour.provisioning.v1.JobService.GetJob is not implemented"))
+}
+
+func (UnimplementedJobServiceHandler) ListJobs(context.Context, *connect.Request[v1.ListJobsRequest]) (*connect.Response[v1.ListJobsResponse], error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("busyhour.provisioning.v1.JobService.ListJobs is not implemented"))
+}
+
+func (UnimplementedJobServiceHandler) PauseJob(context.Context, *connect.Request[v1.PauseJobRequest]) (*connect.Response[v1.PauseJobResponse], error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("busyhour.provisioning.v1.JobService.PauseJob is not implemented"))
+}
+
+func (UnimplementedJobServiceHandler) ResumeJob(context.Context, *connect.Request[v1.ResumeJobRequest]) (*connect.Response[v1.ResumeJobResponse], error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("busyhour.provisioning.v1.JobService.ResumeJob is not implemented"))
+}
+
+func (UnimplementedJobServiceHandler) CancelJob(context.Context, *connect.Request[v1.CancelJobRequest]) (*connect.Response[v1.CancelJobResponse], error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("busyhour.provisioning.v1.JobService.CancelJob is not implemented"))
+}
+
+func (UnimplementedJobServiceHandler) RetryJob(context.Context, *connect.Request[v1.RetryJobRequest]) (*connect.Response[v1.RetryJobResponse], error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("busyhour.provisioning.v1.JobService.RetryJob is not implemented"))
 }
 
 func (UnimplementedJobServiceHandler) ListOutcomes(context.Context, *connect.Request[v1.ListOutcomesRequest]) (*connect.Response[v1.ListOutcomesResponse], error) {
