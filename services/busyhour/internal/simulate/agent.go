@@ -29,10 +29,11 @@ type agent struct {
 	idle   *atomic.Int64 // agents who could be offered a call
 	screen *Screen
 
-	mu     sync.Mutex
-	random *rand.Rand
-	done   map[string]routingv1.ContactState // contact → the state that was reacted to
-	isIdle bool
+	mu       sync.Mutex
+	random   *rand.Rand
+	done     map[string]routingv1.ContactState // contact → the state that was reacted to
+	isIdle   bool
+	verified time.Time // since when the screen says that what it shows is verified; zero: it says it is not
 }
 
 // saw reacts to what has come on the screen.
@@ -43,8 +44,9 @@ func (a *agent) saw(s *Screen, seen Seen) {
 	for _, f := range seen.Faults {
 		a.ledger.fault("screen of %s: %s", s.Agent(), f)
 	}
+	verified := a.believe(&view, now)
 	for _, c := range seen.Removed {
-		a.ledger.gone(s.Agent(), c.ContactId, now)
+		a.ledger.gone(s.Agent(), c.ContactId, verified, now)
 		a.forget(c.ContactId)
 	}
 	for _, c := range seen.Added {
@@ -60,6 +62,20 @@ func (a *agent) saw(s *Screen, seen Seen) {
 		a.react(c)
 	}
 	a.count(&view)
+}
+
+// believe notes whether the screen says that it is verified, and returns since when it does, now if it does not.
+func (a *agent) believe(v *View, now time.Time) time.Time {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	switch {
+	case !v.Verified:
+		a.verified = time.Time{}
+		return now
+	case a.verified.IsZero():
+		a.verified = now
+	}
+	return a.verified
 }
 
 // start is a new connection or a resync: what was asked for before may be lost, so it is asked for again.

@@ -67,3 +67,23 @@ func TestAnswerThatIsToldTooLateIsNone(t *testing.T) {
 		})
 	}
 }
+
+// Two screens with one contact are a finding only for as long as the first says that what it shows is verified.
+func TestOverlapCountsWhileTheScreenIsBelieved(t *testing.T) {
+	for _, tt := range []struct {
+		believed time.Duration // how long before the card leaves the screen
+		findings int
+	}{{overlapLimit + time.Second, 1}, {overlapLimit - time.Second, 0}} {
+		l := newLedger()
+		l.placed("c", 1)
+		l.step(&Call{Contact: "c"}, Status{Step: Placed})
+		at := time.Now()
+		l.shown("anna", card("c", rev(1, 2)), at)
+		l.shown("bert", card("c", rev(1, 4)), at)
+		left := at.Add(10 * overlapLimit)
+		l.gone("anna", "c", left.Add(-tt.believed), left)
+		if l.found != tt.findings {
+			t.Errorf("believed for %s: %d findings %q", tt.believed, l.found, l.findings)
+		}
+	}
+}

@@ -173,8 +173,9 @@ func (e *entry) hold(l *ledger, agent string, card *routingv1.Card, at time.Time
 	}
 }
 
-// gone notes that a card has left an agent's screen.
-func (l *ledger) gone(agent, contact string, at time.Time) {
+// gone notes that a card has left an agent's screen, which has said since verified that what it shows is so. What it
+// shows before is under a notice that it may be old.
+func (l *ledger) gone(agent, contact string, verified, at time.Time) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	e, ok := l.calls[contact]
@@ -185,8 +186,12 @@ func (l *ledger) gone(agent, contact string, at time.Time) {
 		if h.agent != agent {
 			continue
 		}
-		if !h.overlap.IsZero() && at.Sub(h.overlap) > overlapLimit {
-			l.find("contact %s stayed on the screen of %s for %s while another agent had it", contact, agent, at.Sub(h.overlap).Round(time.Millisecond))
+		since := h.overlap
+		if verified.After(since) {
+			since = verified
+		}
+		if both := at.Sub(since); !h.overlap.IsZero() && both > overlapLimit {
+			l.find("contact %s stayed on the screen of %s for %s while another agent had it", contact, agent, both.Round(time.Millisecond))
 		}
 		e.holders = append(e.holders[:i], e.holders[i+1:]...)
 		return

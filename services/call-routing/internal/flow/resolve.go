@@ -12,7 +12,9 @@ import (
 )
 
 // Resolve takes from an agent what is more than they can hold. Only a recovery leaves that: the log is no consistent cut
-// over contacts, and may bring back two reservations of one slot. The later one stays.
+// over contacts, and may bring back two reservations of one slot. The later one stays, for whoever was given it had let
+// the earlier one go. An established call stays whatever else is there: its switch connected the two, and its switch
+// ends it.
 func (f *Flow) Resolve(ctx context.Context, tenant, agent string) error {
 	var surplus []string
 	_, _, err := f.commit(ctx, tenant, operation("resolve"), func(ctx context.Context, tx *commit.Tx, _ *decision) error {
@@ -57,7 +59,7 @@ func surplusOf(ctx context.Context, tx *commit.Tx, c *candidate) ([]string, erro
 		if err != nil {
 			return nil, err
 		}
-		if one.GetReservation().GetAgentId() == c.ID {
+		if one.GetReservation().GetAgentId() == c.ID && !established(one) {
 			held = append(held, one)
 		}
 	}
@@ -71,6 +73,10 @@ func surplusOf(ctx context.Context, tx *commit.Tx, c *candidate) ([]string, erro
 		c.Workload.Cards = slices.DeleteFunc(c.Workload.Cards, func(card *routingv1.Card) bool { return card.ContactId == one.Id })
 	}
 	return surplus, nil
+}
+
+func established(c *routingv1.Contact) bool {
+	return c.State == routingv1.ContactState_CONTACT_STATE_CONNECTED || c.State == routingv1.ContactState_CONTACT_STATE_HELD
 }
 
 func reserved(c *routingv1.Contact) uint64 {
