@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"math"
 	"net/http"
 	"net/netip"
 	"net/url"
@@ -31,7 +32,9 @@ type Config struct {
 	Attempts    int           `key:"attempts" default:"6" doc:"Calls that may go wrong before an item has failed. A downstream that asks for patience (429) does not count."`
 	BackoffMin  time.Duration `key:"backoff.min" default:"200ms" doc:"First pause after a call that went wrong; it doubles, with jitter."`
 	BackoffMax  time.Duration `key:"backoff.max" default:"10s" doc:"Longest such pause."`
-	Concurrency int           `key:"concurrency" default:"16" doc:"Calls under way at once, of one pod."`
+	Concurrency int           `key:"concurrency" default:"16" doc:"Calls under way at once, of one pod. An eighth of them, at least one of two or more, is for urgent changes alone."`
+	Rate        float64       `key:"rate" default:"0" doc:"Calls per second, of one pod; 0: no limit."`
+	Burst       int           `key:"burst" default:"0" doc:"Calls that may be made at once after a while without any, within rate; 0: a tenth of rate, at least 1."`
 	BreakAfter  int           `key:"break.after" default:"10" doc:"Calls in a row that go wrong before no more are made for a while."`
 	BreakFor    time.Duration `key:"break.for" default:"5s" doc:"How long none are made; then one is tried."`
 }
@@ -55,6 +58,8 @@ func (c *Config) Validate() error {
 	want(c.Attempts > 0, "attempts: %d, at least 1 is needed", c.Attempts)
 	want(c.BackoffMin > 0 && c.BackoffMin <= c.BackoffMax, "backoff: min %s must be above 0 and not above max %s", c.BackoffMin, c.BackoffMax)
 	want(c.Concurrency > 0, "concurrency: %d, at least 1 is needed", c.Concurrency)
+	want(c.Rate >= 0 && !math.IsInf(c.Rate, 0), "rate: %v is no number of calls per second; 0 is no limit", c.Rate)
+	want(c.Burst >= 0, "burst: %d, at least 1 is needed, or 0 for a tenth of rate", c.Burst)
 	want(c.BreakAfter > 0, "break.after: %d, at least 1 is needed", c.BreakAfter)
 	want(c.BreakFor > 0, "break.for: %s is no pause", c.BreakFor)
 	switch c.Kind {
@@ -68,6 +73,13 @@ func (c *Config) Validate() error {
 		want(false, "kind: %q is neither %s nor %s", c.Kind, kindHTTP, kindSCIM)
 	}
 	return errors.Join(problems...)
+}
+
+func (c *Config) burst() int {
+	if c.Burst > 0 {
+		return c.Burst
+	}
+	return max(int(c.Rate/10), 1)
 }
 
 func (c *Config) deleteURL() string {

@@ -45,7 +45,7 @@ func to(d downstream, change func(*Config)) *Connector {
 		change(&cfg)
 	}
 	c := New(cfg, zap.NewNop(), prometheus.NewRegistry())
-	w := newWire(cfg, c.metrics)
+	w := newWire(cfg, c.pace, c.metrics)
 	w.http.Transport = d
 	c.way = wayTo(cfg, w)
 	return c
@@ -230,7 +230,7 @@ func TestNoMoreThanTheLimitAreUnderWay(t *testing.T) {
 			<-time.After(2 * time.Second)
 			now.Add(-1)
 			return answer(200, ""), nil
-		}, func(cfg *Config) { cfg.Concurrency = 3 })
+		}, func(cfg *Config) { cfg.Concurrency = 4 }) // one of them for urgent changes
 		began := time.Now()
 		var all sync.WaitGroup
 		for range 9 {

@@ -21,12 +21,13 @@ const longestQuote, longestAnswer = 16 << 10, 1 << 20
 // wire carries single requests to the downstream, with the token, a time-out and an end to every body.
 type wire struct {
 	cfg     Config
+	pace    *pace
 	http    *http.Client
 	metrics *metrics
 }
 
-func newWire(cfg Config, m *metrics) *wire {
-	return &wire{cfg: cfg, metrics: m, http: &http.Client{
+func newWire(cfg Config, p *pace, m *metrics) *wire {
+	return &wire{cfg: cfg, pace: p, metrics: m, http: &http.Client{
 		Transport: transport(cfg),
 		// A redirect would take the agent, and the token, to a place nobody has configured.
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
@@ -41,8 +42,11 @@ type request struct {
 	quote bool
 }
 
-// send makes one request.
+// send makes one request, when its turn has come.
 func (w *wire) send(ctx context.Context, r request) reply {
+	if err := w.pace.turn(ctx); err != nil {
+		return reply{said: said{kind: putOff, words: err.Error()}}
+	}
 	ctx, cancel := context.WithTimeout(ctx, w.cfg.Timeout)
 	defer cancel()
 	req, err := w.request(ctx, r)
