@@ -1,6 +1,7 @@
 package connector
 
 import (
+	"crypto/tls"
 	"fmt"
 	"net"
 	"net/http"
@@ -10,9 +11,15 @@ import (
 )
 
 // transport dials the downstream. Connections to one host are kept for as many calls as there may be at once.
-func transport(cfg Config) http.RoundTripper {
+func transport(cfg Config) http.RoundTripper { return transportWith(cfg, cfg.TLS.config()) }
+
+// tokenTransport dials the token server, by the same rules.
+func tokenTransport(cfg Config) http.RoundTripper { return transportWith(cfg, cfg.TLS.tokenConfig()) }
+
+func transportWith(cfg Config, by *tls.Config) http.RoundTripper {
 	t := http.DefaultTransport.(*http.Transport).Clone()
 	t.MaxIdleConns, t.MaxIdleConnsPerHost = cfg.Concurrency, cfg.Concurrency
+	t.TLSClientConfig = by
 	t.MaxResponseHeaderBytes = 64 << 10
 	d := &net.Dialer{Timeout: cfg.Timeout, KeepAlive: 30 * time.Second}
 	if !cfg.Private {
