@@ -12,5 +12,5 @@ func wayTo(cfg Config, w *wire) way {
 	if cfg.Kind == kindSCIM {
 		return &scim{wire: w}
 	}
-	return &plain{cfg: cfg, wire: w}
+	return newPlain(cfg, w)
 }
