@@ -73,10 +73,23 @@ func (b body) try(contentType string, readBack bool) error {
 		if isJSON(contentType) && !json.Valid(text) {
 			return fmt.Errorf("of a sample agent it makes no JSON, but %s", excerpt(text))
 		}
-		var object map[string]any
-		if readBack && json.Unmarshal(text, &object) != nil {
-			return errors.New("what it makes is no JSON object, so nothing can be compared with what stands at read_url")
+		if readBack {
+			if err := b.comparable(sample, text); err != nil {
+				return err
+			}
 		}
+	}
+	return nil
+}
+
+func (b body) comparable(sample Change, text []byte) error {
+	var object map[string]any
+	if json.Unmarshal(text, &object) != nil {
+		return errors.New("what it makes is no JSON object, so nothing can be compared with what stands at read_url")
+	}
+	sample.Key = "another"
+	if other, err := b.of(sample); err != nil || !bytes.Equal(text, other) {
+		return errors.New("it has .key, by which what stands at read_url would always differ; leave out .key, or read_url")
 	}
 	return nil
 }

@@ -92,6 +92,9 @@ func TestConfigSaysWhatIsWrongWithPlainHTTP(t *testing.T) {
 			c.Body, c.ContentType, c.ReadURL = `<agent/>`, "text/xml", "https://crm.example/{id}"
 		}, []string{"body: what it makes is no JSON object"}},
 		{func(c *Config) { c.Body, c.ReadURL = `[]`, "crm.example" }, []string{"read_url: \"crm.example\" is not", "read_url: \"crm.example\" has no {id}", "body: what it makes is no JSON object"}},
+		{func(c *Config) { c.Body, c.ReadURL = `{"change": {{json .key}}}`, "https://crm.example/{id}" }, []string{"body: it has .key"}},
+		{func(c *Config) { c.Body, c.ReadURL = `{{json .agent}}`, "https://crm.example/{id}" }, nil},
+		{func(c *Config) { c.ReadURL = "https://crm.example/{id}" }, nil},
 		{func(c *Config) { c.ReadURL = "http://10.0.0.1/{id}" }, []string{"private:"}},
 		{func(c *Config) { c.ContentType = "json;;" }, []string{"content_type:"}},
 		{func(c *Config) { c.DeleteMethod = "GET" }, []string{"delete_method:"}},
