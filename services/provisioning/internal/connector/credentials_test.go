@@ -12,7 +12,6 @@ import (
 	"encoding/pem"
 	"fmt"
 	"io"
-	"log"
 	"math/big"
 	"net/http"
 	"net/http/httptest"
@@ -304,7 +303,7 @@ func TestCertificatesOnBothSides(t *testing.T) {
 		w.Header().Set("Connection", "close") // each call shakes hands
 	}))
 	server.TLS = &tls.Config{Certificates: []tls.Certificate{ca.issue("server", "crm.internal")}, ClientCAs: pool, ClientAuth: tls.RequireAndVerifyClientCert}
-	server.Config.ErrorLog = log.New(io.Discard, "", 0)
+	server.Config.ErrorLog = zap.NewStdLog(zap.NewNop())
 	server.StartTLS()
 	defer server.Close()
 	ca.issue("client", "first")

@@ -84,7 +84,7 @@ func TestConfigSaysWhatIsWrongWithPlainHTTP(t *testing.T) {
 		says   []string
 	}{
 		{func(c *Config) { c.Body = "{{.agent.id" }, []string{"body: template: body:1: unclosed action"}},
-		{func(c *Config) { c.Body = "{{json .agent.nmae}}" }, []string{`map has no entry for key "nmae"`}},
+		{func(c *Config) { c.Body = "{{json .agent.surname}}" }, []string{`map has no entry for key "surname"`}},
 		{func(c *Config) { c.Body = `{"name": "{{.agent.name}}"}` }, []string{"body: of a sample agent it makes no JSON"}},
 		{func(c *Config) { c.Body = `{"ext": {{.agent.address}}}` }, []string{"body: of a sample agent it makes no JSON"}},
 		{func(c *Config) { c.Body, c.ContentType = `<agent>{{.agent.id}}</agent>`, "text/xml" }, nil},

@@ -1,6 +1,7 @@
 package connector
 
 import (
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -24,10 +25,10 @@ func parseStatuses(list []string) (all statuses, err error) {
 		all = append(all, struct{ from, to int }{from, to})
 	}
 	if len(all) == 0 {
-		return nil, fmt.Errorf("it is empty, so nothing would ever be taken; write such as 200-299")
+		return nil, errors.New("it is empty, so nothing would ever be taken; write such as 200-299")
 	}
 	if all.have(429) {
-		return nil, fmt.Errorf("429 asks for patience, and is never taken; leave it out")
+		return nil, errors.New("429 asks for patience, and is never taken; leave it out")
 	}
 	return all, nil
 }

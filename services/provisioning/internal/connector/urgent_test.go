@@ -125,8 +125,11 @@ func TestEveryRequestOfAnAttemptCounts(t *testing.T) {
 
 func TestAnUrgentChangeIsTheNextToBeCalled(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
+		var mu sync.Mutex
 		var order []string
 		c := to(func(r *http.Request) (*http.Response, error) {
+			mu.Lock()
+			defer mu.Unlock()
 			order = append(order, r.Header.Get("Idempotency-Key"))
 			return answer(200, ""), nil
 		}, func(cfg *Config) { cfg.Rate, cfg.Burst = 1, 1 })
@@ -135,7 +138,10 @@ func TestAnUrgentChangeIsTheNextToBeCalled(t *testing.T) {
 		if _, err := c.Send(t.Context(), urgent()); err != nil || time.Since(began) > 1010*time.Millisecond {
 			t.Errorf("%v, it took %s", err, time.Since(began))
 		}
-		if got := strings.Join(order, " "); got != "j-1/7 urgent" {
+		mu.Lock()
+		got := strings.Join(order, " ")
+		mu.Unlock()
+		if got != "j-1/7 urgent" {
 			t.Errorf("called %s", got)
 		}
 		all.Wait()
@@ -145,8 +151,11 @@ func TestAnUrgentChangeIsTheNextToBeCalled(t *testing.T) {
 func TestPatienceEndsWhatIsUnderWay(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		began := time.Now()
+		var mu sync.Mutex
 		var calls []string
 		c := to(func(r *http.Request) (*http.Response, error) {
+			mu.Lock()
+			defer mu.Unlock()
 			calls = append(calls, fmt.Sprint(r.Method, " ", time.Since(began).Round(time.Second)))
 			switch {
 			case len(calls) == 1: // so that the other is next
