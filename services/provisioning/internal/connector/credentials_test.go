@@ -348,6 +348,66 @@ func TestCertificatesOnBothSides(t *testing.T) {
 	}
 }
 
+func TestWhoIsTrustedIsReadAgain(t *testing.T) {
+	ca, other := newAuthority(t), newAuthority(t)
+	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.Header().Set("Connection", "close") }))
+	server.TLS = &tls.Config{Certificates: []tls.Certificate{ca.issue("server", "crm.internal")}}
+	server.Config.ErrorLog = zap.NewStdLog(zap.NewNop())
+	server.StartTLS()
+	defer server.Close()
+	file := filepath.Join(t.TempDir(), "trusted")
+	c := plainAt(server.URL, func(cfg *Config) { cfg.Attempts, cfg.TLS = 1, TLS{CAFile: file, ServerName: "crm.internal"} })
+	text := func(name string) string {
+		text, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(text)
+	}
+	for i, step := range []struct {
+		file    string // empty: it is gone
+		refused string
+	}{
+		{"", "tls.ca_file: no such file or directory"},
+		{text(other.file("ca")), "certificate signed by unknown authority"},
+		{text(ca.file("ca")), ""},
+		{"nonsense", ""},
+		{"", ""},
+		{text(other.file("ca")), "certificate signed by unknown authority"},
+	} {
+		if step.file == "" {
+			_ = os.Remove(file)
+		} else {
+			at := time.Unix(int64(i), 0)
+			if err := os.Chtimes(write(t, file, step.file), at, at); err != nil {
+				t.Fatal(err)
+			}
+		}
+		a, err := c.Send(t.Context(), ann())
+		if err != nil || (a.Refused == "") != (step.refused == "") || !strings.Contains(a.Refused, step.refused) {
+			t.Errorf("step %d: answer %+v, %v, want %q", i, a, err, step.refused)
+		}
+	}
+}
+
+func TestATokenServerIsTrustedByTheSameFile(t *testing.T) {
+	ca := newAuthority(t)
+	server := httptest.NewUnstartedServer(&tokenServer{})
+	server.TLS = &tls.Config{Certificates: []tls.Certificate{ca.issue("server", "localhost")}}
+	server.StartTLS()
+	defer server.Close()
+	got := ""
+	downstream := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { got = r.Header.Get("Authorization") }))
+	defer downstream.Close()
+	c := plainAt(downstream.URL, func(cfg *Config) {
+		cfg.TLS.CAFile = ca.file("ca")
+		cfg.OAuth2 = OAuth2{TokenURL: strings.Replace(server.URL, "127.0.0.1", "localhost", 1), ClientID: "a", ClientSecret: "b"}
+	})
+	if a, err := c.Send(t.Context(), ann()); err != nil || a.Refused != "" || got != "Bearer t-1" {
+		t.Errorf("answer %+v, %v, sent %q", a, err, got)
+	}
+}
+
 func TestConfigSaysWhatIsWrongWithCredentials(t *testing.T) {
 	for _, c := range []struct {
 		change func(*Config)

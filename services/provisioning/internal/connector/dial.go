@@ -10,13 +10,26 @@ import (
 	"time"
 )
 
-// transport dials the downstream. Connections to one host are kept for as many calls as there may be at once.
-func transport(cfg Config) http.RoundTripper { return transportWith(cfg, cfg.TLS.config()) }
+// transport dials the downstream.
+func transport(cfg Config) http.RoundTripper { return transportBy(cfg, cfg.TLS.config) }
 
 // tokenTransport dials the token server, by the same rules.
-func tokenTransport(cfg Config) http.RoundTripper { return transportWith(cfg, cfg.TLS.tokenConfig()) }
+func tokenTransport(cfg Config) http.RoundTripper { return transportBy(cfg, cfg.TLS.tokenConfig) }
 
-func transportWith(cfg Config, by *tls.Config) http.RoundTripper {
+func transportBy(cfg Config, by func() (*tls.Config, error)) http.RoundTripper {
+	make := func() (*http.Transport, error) {
+		c, err := by()
+		return transportWith(cfg, c), err
+	}
+	if cfg.TLS.CAFile != "" {
+		return &trust{file: cfg.TLS.CAFile, make: make}
+	}
+	t, _ := make() // only a ca_file can fail
+	return t
+}
+
+// transportWith keeps connections to one host for as many calls as there may be at once.
+func transportWith(cfg Config, by *tls.Config) *http.Transport {
 	t := http.DefaultTransport.(*http.Transport).Clone()
 	t.MaxIdleConns, t.MaxIdleConnsPerHost = cfg.Concurrency, cfg.Concurrency
 	t.TLSClientConfig = by

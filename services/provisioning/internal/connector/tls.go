@@ -11,7 +11,7 @@ import (
 
 // TLS is how we and the downstream know each other by certificates.
 type TLS struct {
-	CAFile     string `key:"ca_file" doc:"File (PEM) with those who may have signed the downstream's certificate; empty: those that the system trusts. It is read at the start."`
+	CAFile     string `key:"ca_file" doc:"File (PEM) with those who may have signed the downstream's certificate; empty: those that the system trusts. It is read again when it has changed."`
 	CertFile   string `key:"cert_file" doc:"File (PEM) with our certificate. It and key_file are read for each connection, so a new one needs no restart."`
 	KeyFile    string `key:"key_file" doc:"File (PEM) with the key of cert_file."`
 	ServerName string `key:"server_name" doc:"The name that the downstream's certificate must have; empty: the host in url."`
@@ -51,28 +51,32 @@ func (t *TLS) own(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
 	return &pair, nil
 }
 
-// config for the downstream. A ca_file that has gone since it was validated leaves nobody to trust.
-func (t *TLS) config() *tls.Config {
+// config for the downstream.
+func (t *TLS) config() (*tls.Config, error) {
 	c := &tls.Config{MinVersion: tls.VersionTLS12, ServerName: t.ServerName}
-	if t.CAFile != "" {
-		c.RootCAs, _ = t.roots(x509.NewCertPool())
-	}
 	if t.CertFile != "" {
 		c.GetClientCertificate = t.own
 	}
-	return c
+	return c, t.trustIn(c, x509.NewCertPool())
 }
 
 // tokenConfig is that for the token server, which may be somebody else: the system's trust, and that of ca_file.
-func (t *TLS) tokenConfig() *tls.Config {
-	c := &tls.Config{MinVersion: tls.VersionTLS12}
-	if t.CAFile == "" {
-		return c
-	}
+func (t *TLS) tokenConfig() (*tls.Config, error) {
 	system, err := x509.SystemCertPool()
 	if err != nil {
 		system = x509.NewCertPool()
 	}
-	c.RootCAs, _ = t.roots(system)
-	return c
+	c := &tls.Config{MinVersion: tls.VersionTLS12}
+	return c, t.trustIn(c, system)
+}
+
+// trustIn those of ca_file and the others.
+func (t *TLS) trustIn(c *tls.Config, others *x509.CertPool) (err error) {
+	if t.CAFile == "" {
+		return nil
+	}
+	if c.RootCAs, err = t.roots(others); err != nil {
+		return fmt.Errorf("tls.ca_file: %w", err)
+	}
+	return nil
 }

@@ -148,6 +148,24 @@ func TestAnUrgentChangeIsTheNextToBeCalled(t *testing.T) {
 	})
 }
 
+func TestAnUrgentChangeKeepsToAPauseToo(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var first atomic.Bool
+		c := to(func(*http.Request) (*http.Response, error) {
+			if first.CompareAndSwap(false, true) {
+				return answer(429, "", "Retry-After", "30"), nil
+			}
+			return answer(200, ""), nil
+		}, nil)
+		all := crowd(t, c, 1)
+		began := time.Now()
+		if _, err := c.Send(t.Context(), urgent()); err != nil || time.Since(began) < 30*time.Second {
+			t.Errorf("%v, it took %s", err, time.Since(began))
+		}
+		all.Wait()
+	})
+}
+
 func TestPatienceEndsWhatIsUnderWay(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		began := time.Now()
