@@ -73,6 +73,7 @@ func (o operation) apply(a attributes) error {
 		return o.everything(op, a)
 	}
 	if o.extension(a) {
+		follows(op, a, o.Path)
 		change(op, a, o.Path, o.Value)
 		return nil
 	}
@@ -81,6 +82,7 @@ func (o operation) apply(a attributes) error {
 		return badRequest("invalidPath", "path %q cannot be read", o.Path)
 	}
 	if schema := m[1]; schema != "" && schema != userType.schema && schema != groupType.schema {
+		follows(op, a, schema)
 		a = within(a, schema)
 	}
 	if m[3] != "" {
@@ -91,6 +93,14 @@ func (o operation) apply(a attributes) error {
 	}
 	change(op, a, named(a, m[2]), o.Value)
 	return nil
+}
+
+// follows lets the schemas follow from the attributes: who adds one of a schema adds the schema (RFC 7644, 3.5.2).
+func follows(op string, a attributes, schema string) {
+	list, _ := a["schemas"].([]any)
+	if op != "remove" && list != nil && !slices.Contains(list, any(schema)) {
+		a["schemas"] = append(list, schema)
+	}
 }
 
 // extension says whether the path is a whole schema, rather than an attribute of one.

@@ -166,6 +166,28 @@ func TestPatches(t *testing.T) {
 	}
 }
 
+func TestAPatchOfAnExtensionAddsItsSchema(t *testing.T) {
+	const core, ext = "urn:ietf:params:scim:schemas:core:2.0:User", "urn:x:1.0:User"
+	c := start(t, Config{})
+	made := c.must(201, "POST", users, `{"schemas":["`+core+`"],"userName":"ann"}`)
+	path := users + "/" + made.body["id"].(string)
+	for _, step := range []struct {
+		op   string
+		want map[string]any
+	}{
+		{`{"op":"replace","path":"` + ext + `:skills","value":[{"name":"english","level":80}]}`, map[string]any{"skills": []any{map[string]any{"name": "english", "level": 80.0}}}},
+		{`{"op":"add","path":"` + ext + `","value":{"queues":["sales"]}}`, map[string]any{"queues": []any{"sales"}}},
+		{`{"op":"remove","path":"` + ext + `:queues"}`, map[string]any{}},
+	} {
+		a := c.must(200, "PATCH", path, `{"Operations":[`+step.op+`]}`, "If-Match", made.etag)
+		if got := fmt.Sprint(a.body["schemas"]); got != "["+core+" "+ext+"]" || !reflect.DeepEqual(a.body[ext], any(step.want)) {
+			t.Errorf("%s: %s", step.op, a.text)
+		}
+		c.must(412, "PATCH", path, `{"Operations":[`+step.op+`]}`, "If-Match", made.etag)
+		made.etag = a.etag
+	}
+}
+
 func TestGroupsHaveMembers(t *testing.T) {
 	c := start(t, Config{})
 	path := "/scim/v2/Groups/" + c.must(201, "POST", "/scim/v2/Groups", `{"displayName":"sales"}`).body["id"].(string)

@@ -1,16 +1,17 @@
 // Package connector takes agents to one downstream system over HTTP. It is the only place that waits for somebody
 // else's system, and only workers call it.
 //
-//	Send ─▶ pause (Retry-After) ─▶ concurrency ─▶ breaker ─▶ one attempt ─▶ taken | refused | again after a back-off
-//	                                                             │
-//	                                                 way: plain, scim ─▶ wire: single requests
+//	Send, Read ─▶ pause (Retry-After) ─▶ room ─▶ breaker ─▶ one attempt ─▶ taken | refused | again after a back-off
+//	                                                            │
+//	                                                way: plain, scim ─▶ pace ─▶ wire: single requests
+//
+// Urgent changes go first, at the room and at the pace.
 package connector
 
 import (
 	"context"
 	"errors"
 	"fmt"
-	"sync"
 	"time"
 
 	"github.com/cenkalti/backoff/v5"
@@ -29,6 +30,8 @@ type Change struct {
 	Deleted bool
 	// Key is the same for every call of the same change, so that the downstream can tell a repetition.
 	Key string
+	// Urgent: somebody waits for it. It goes before what is not, and has room of its own.
+	Urgent bool
 }
 
 // Answer is the downstream's last word.
@@ -43,13 +46,11 @@ type Answer struct {
 type Connector struct {
 	cfg     Config
 	way     way
-	slots   chan struct{}
+	room    *room
+	pace    *pace
 	breaker *gobreaker.TwoStepCircuitBreaker[struct{}]
-	metrics *metrics
 	log     *zap.Logger
-
-	mu    sync.Mutex
-	until time.Time // no call before: the breaker is open, or the downstream asked for patience
+	metrics *metrics
 }
 
 // New makes a Connector; nil if there is no downstream.
@@ -57,8 +58,8 @@ func New(cfg Config, log *zap.Logger, reg prometheus.Registerer) *Connector {
 	if cfg.URL == "" {
 		return nil
 	}
-	m := newMetrics(reg)
-	c := &Connector{cfg: cfg, way: wayTo(cfg, newWire(cfg, m)), slots: make(chan struct{}, cfg.Concurrency), metrics: m, log: log}
+	c := &Connector{cfg: cfg, room: newRoom(cfg.Concurrency), pace: newPace(cfg), metrics: newMetrics(reg), log: log}
+	c.way = wayTo(cfg, newWire(cfg, c.pace, c.metrics))
 	c.breaker = gobreaker.NewTwoStepCircuitBreaker[struct{}](gobreaker.Settings{
 		Name:          "downstream",
 		Timeout:       cfg.BreakFor,
@@ -74,7 +75,7 @@ func (c *Connector) changed(_ string, from, to gobreaker.State) {
 	c.metrics.breaker.Set(float64(to)) // 0 closed, 1 half open, 2 open
 	c.log.Warn("downstream breaker", zap.Stringer("from", from), zap.Stringer("to", to))
 	if to == gobreaker.StateOpen {
-		c.pause(c.cfg.BreakFor)
+		c.pace.pause(c.cfg.BreakFor)
 	}
 }
 
@@ -84,50 +85,61 @@ func (c *Connector) Send(ctx context.Context, change Change) (Answer, error) {
 	if c == nil {
 		return Answer{}, nil
 	}
+	said, attempts, err := c.insist(withUrgency(ctx, change.Urgent), func(ctx context.Context) said { return c.way.tell(ctx, change) })
+	a := Answer{Attempts: attempts}
+	if err == nil && said.kind != taken {
+		a.Refused = said.words
+	}
+	return a, err
+}
+
+// insist makes attempts until one comes to an end, or as many as may go wrong have. Its word is taken, refused, or what
+// went wrong at last.
+func (c *Connector) insist(ctx context.Context, attempt func(context.Context) said) (last said, attempts uint32, err error) {
 	pauses := &backoff.ExponentialBackOff{
 		InitialInterval: c.cfg.BackoffMin, MaxInterval: c.cfg.BackoffMax,
 		RandomizationFactor: backoff.DefaultRandomizationFactor, Multiplier: 2,
 	}
-	var a Answer
 	for wrong := 0; ; {
-		said, err := c.once(ctx, change)
-		if err != nil {
-			return a, err
+		if last, err = c.once(ctx, attempt); err != nil {
+			return last, attempts, err
 		}
-		a.Attempts++
-		switch said.kind {
-		case taken:
-			return a, nil
-		case refused:
-			a.Refused = said.words
-			return a, nil
+		if last.kind == putOff {
+			continue
+		}
+		attempts++
+		switch last.kind {
+		case taken, refused:
+			return last, attempts, nil
 		case wentWrong:
 			wrong++
 		}
 		if wrong == c.cfg.Attempts {
-			a.Refused = fmt.Sprintf("it went wrong %d times, at last: %s", wrong, said.words)
-			return a, nil
+			last.words = fmt.Sprintf("it went wrong %d times, at last: %s", wrong, last.words)
+			return last, attempts, nil
 		}
 		if err := sleep(ctx, pauses.NextBackOff()); err != nil {
-			return a, err
+			return last, attempts, err
 		}
 	}
 }
 
 // once makes one attempt, when one may be made.
-func (c *Connector) once(ctx context.Context, change Change) (said, error) {
+func (c *Connector) once(ctx context.Context, attempt func(context.Context) said) (said, error) {
 	report, err := c.admit(ctx)
 	if err != nil {
 		return said{}, err
 	}
-	s := c.way.tell(ctx, change)
+	s := attempt(ctx)
 	if s.patience > 0 {
-		c.pause(s.patience) // before the report makes room for the next
+		c.pace.pause(s.patience) // before the report makes room for the next
 	}
 	switch {
-	case s.kind != wentWrong:
+	case s.kind == putOff && ctx.Err() == nil: // not our turn, which says nothing of the downstream
+		report(errPaused)
+	case s.kind != wentWrong && s.kind != putOff:
 		report(nil)
-	case ctx.Err() != nil: // cut off by us, which says nothing of the downstream
+	case ctx.Err() != nil: // cut off by us, which says nothing of it either
 		report(ctx.Err())
 		return said{}, ctx.Err()
 	default:
@@ -136,26 +148,25 @@ func (c *Connector) once(ctx context.Context, change Change) (said, error) {
 	return s, nil
 }
 
-// admit waits until a call may be made. The report on it makes room for the next.
+// admit waits until an attempt may be made. The report on it makes room for the next.
 func (c *Connector) admit(ctx context.Context) (report func(error), err error) {
 	for {
-		if err := c.Wait(ctx); err != nil {
+		if err := c.pace.wait(ctx); err != nil {
 			return nil, err
 		}
-		select {
-		case c.slots <- struct{}{}:
-		case <-ctx.Done():
-			return nil, ctx.Err()
+		leave, err := c.room.enter(ctx, isUrgent(ctx))
+		if err != nil {
+			return nil, err
 		}
-		if c.left() > 0 { // a pause has begun while we waited for room
-			<-c.slots
+		if c.pace.left() > 0 { // a pause has begun while we waited for room
+			leave()
 			continue
 		}
 		count, err := c.breaker.Allow()
 		if err == nil {
-			return func(err error) { count(err); <-c.slots }, nil
+			return func(err error) { count(err); leave() }, nil
 		}
-		<-c.slots
+		leave()
 		// Half open, and another call is the one that is tried.
 		if err := sleep(ctx, c.cfg.BackoffMin); err != nil {
 			return nil, err
@@ -168,30 +179,7 @@ func (c *Connector) Wait(ctx context.Context) error {
 	if c == nil {
 		return ctx.Err()
 	}
-	for {
-		left := c.left()
-		if left <= 0 {
-			return ctx.Err()
-		}
-		if err := sleep(ctx, left); err != nil {
-			return err
-		}
-	}
-}
-
-// left of the pause.
-func (c *Connector) left() time.Duration {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return time.Until(c.until)
-}
-
-func (c *Connector) pause(d time.Duration) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if until := time.Now().Add(d); until.After(c.until) {
-		c.until = until
-	}
+	return c.pace.wait(ctx)
 }
 
 func sleep(ctx context.Context, d time.Duration) error {

@@ -34,7 +34,9 @@ func answer(status int, body string, headers ...string) *http.Response {
 
 func config() Config {
 	return Config{
-		Kind: kindHTTP, URL: "https://crm.example/{tenant}/agents/{id}", Method: http.MethodPut, Timeout: 10 * time.Second, Attempts: 4,
+		Kind: kindHTTP, URL: "https://crm.example/{tenant}/agents/{id}", Method: http.MethodPut,
+		DeleteMethod: http.MethodDelete, ContentType: "application/json", Success: []string{"200-299"}, IdempotencyHeader: "Idempotency-Key",
+		Timeout: 10 * time.Second, Attempts: 4,
 		BackoffMin: 200 * time.Millisecond, BackoffMax: 10 * time.Second, Concurrency: 16, BreakAfter: 10, BreakFor: 5 * time.Second,
 	}
 }
@@ -45,7 +47,7 @@ func to(d downstream, change func(*Config)) *Connector {
 		change(&cfg)
 	}
 	c := New(cfg, zap.NewNop(), prometheus.NewRegistry())
-	w := newWire(cfg, c.metrics)
+	w := newWire(cfg, c.pace, c.metrics)
 	w.http.Transport = d
 	c.way = wayTo(cfg, w)
 	return c
@@ -230,7 +232,7 @@ func TestNoMoreThanTheLimitAreUnderWay(t *testing.T) {
 			<-time.After(2 * time.Second)
 			now.Add(-1)
 			return answer(200, ""), nil
-		}, func(cfg *Config) { cfg.Concurrency = 3 })
+		}, func(cfg *Config) { cfg.Concurrency = 4 }) // one of them for urgent changes
 		began := time.Now()
 		var all sync.WaitGroup
 		for range 9 {
@@ -266,8 +268,8 @@ func TestConfigSaysAllThatIsWrong(t *testing.T) {
 		cfg  Config
 		says []string
 	}{
-		{Config{Kind: kindHTTP, URL: "ftp://x", Method: "PATCH"}, append(all, "delete_url:", "method:")},
-		{Config{Kind: kindSCIM, URL: "https://x/{id}?a=b", DeleteURL: "https://x", Token: "a", TokenFile: "b"}, append(all, "delete_url:", "token_file:")},
+		{Config{Kind: kindHTTP, URL: "ftp://x", Method: "PATCH"}, append(all, "delete_url:", "method:", "delete_method:", "content_type:", "success: it is empty")},
+		{Config{Kind: kindSCIM, URL: "https://x/{id}?a=b", DeleteURL: "https://x", ReadURL: "https://x", Body: "x", Token: "a", TokenFile: "b"}, append(all, "delete_url:", "read_url:", "body:", "token_file:")},
 		{Config{Kind: "soap", URL: "http://10.0.0.1"}, []string{"kind:", "private:"}},
 		{Config{URL: "http://localhost:80/{id}"}, []string{"private:"}},
 	} {

@@ -1,6 +1,7 @@
 package connector
 
 import (
+	"crypto/tls"
 	"fmt"
 	"net"
 	"net/http"
@@ -9,10 +10,29 @@ import (
 	"time"
 )
 
-// transport dials the downstream. Connections to one host are kept for as many calls as there may be at once.
-func transport(cfg Config) http.RoundTripper {
+// transport dials the downstream.
+func transport(cfg Config) http.RoundTripper { return transportBy(cfg, cfg.TLS.config) }
+
+// tokenTransport dials the token server, by the same rules.
+func tokenTransport(cfg Config) http.RoundTripper { return transportBy(cfg, cfg.TLS.tokenConfig) }
+
+func transportBy(cfg Config, by func() (*tls.Config, error)) http.RoundTripper {
+	make := func() (*http.Transport, error) {
+		c, err := by()
+		return transportWith(cfg, c), err
+	}
+	if cfg.TLS.CAFile != "" {
+		return &trust{file: cfg.TLS.CAFile, make: make}
+	}
+	t, _ := make() // only a ca_file can fail
+	return t
+}
+
+// transportWith keeps connections to one host for as many calls as there may be at once.
+func transportWith(cfg Config, by *tls.Config) *http.Transport {
 	t := http.DefaultTransport.(*http.Transport).Clone()
 	t.MaxIdleConns, t.MaxIdleConnsPerHost = cfg.Concurrency, cfg.Concurrency
+	t.TLSClientConfig = by
 	t.MaxResponseHeaderBytes = 64 << 10
 	d := &net.Dialer{Timeout: cfg.Timeout, KeepAlive: 30 * time.Second}
 	if !cfg.Private {

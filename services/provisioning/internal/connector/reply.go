@@ -17,6 +17,7 @@ const (
 	refused        // it will say no again
 	wentWrong      // it may go well the next time
 	notNow         // it asked for patience
+	putOff         // it was not asked, for a pause has begun
 )
 
 type said struct {

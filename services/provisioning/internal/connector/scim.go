@@ -13,11 +13,14 @@ import (
 // scim keeps agents as the users of a SCIM 2.0 server (RFC 7643, RFC 7644).
 //
 //	find by externalId ─▶ none: POST       ─▶ 409: find by userName, and go on with that one
-//	                   ─▶ one: PUT, DELETE ─▶ 412, 404: somebody was first, from the beginning
+//	                   ─▶ one: PATCH or PUT, DELETE ─▶ 412, 404: somebody was first, from the beginning
 //
 // Every attempt begins with what stands there. So a call whose answer was lost is read back before it is repeated, and
 // nothing is created twice.
-type scim struct{ wire *wire }
+type scim struct {
+	wire      *wire
+	abilities abilities
+}
 
 const (
 	scimJSON = "application/scim+json"
@@ -112,14 +115,44 @@ func (s *scim) create(ctx context.Context, change Change) (_ said, again bool) {
 
 // replace writes over what was found, unless it is as it should be.
 func (s *scim) replace(ctx context.Context, change Change, found user) (_ said, again bool) {
-	all := found.with(userOf(change.Tenant, change.Agent))
+	wanted := userOf(change.Tenant, change.Agent)
+	all := found.with(wanted)
 	if reflect.DeepEqual(all, found) {
 		return said{}, false
 	}
+	patches, no := s.patches(ctx, change.Tenant)
+	if no.kind != taken {
+		return no, false
+	}
+	if patches {
+		a, ok := s.patch(ctx, change.Tenant, found, found.differences(wanted))
+		if ok {
+			return a.said, a.changed()
+		}
+	}
 	delete(all, "meta") // the server's own
 	a := s.write(ctx, http.MethodPut, s.address(change.Tenant, found.text("id")), all, found.version())
-	return a.said, a.gone() || a.status == http.StatusPreconditionFailed
+	return a.said, a.changed()
 }
+
+// patch writes what differs; not ok: the server takes no PATCH after all.
+func (s *scim) patch(ctx context.Context, tenant string, found user, all []difference) (_ reply, ok bool) {
+	if len(all) == 0 { // but for the schemas, which are the server's to keep
+		return reply{}, true
+	}
+	a := s.write(ctx, http.MethodPatch, s.address(tenant, found.text("id")), patch(all), found.version())
+	switch {
+	case a.status == http.StatusMethodNotAllowed || a.status == http.StatusNotImplemented:
+		s.abilities.learn(s.base(tenant), false)
+		return a, false
+	case a.kind == refused && !a.changed() || a.kind == wentWrong:
+		s.abilities.forget(s.base(tenant))
+	}
+	return a, true
+}
+
+// changed says that the user is another by now, or gone.
+func (a reply) changed() bool { return a.gone() || a.status == http.StatusPreconditionFailed }
 
 func (s *scim) remove(ctx context.Context, tenant string, found user) said {
 	a := s.wire.send(ctx, request{method: http.MethodDelete, address: s.address(tenant, found.text("id")), header: accept()})
@@ -129,11 +162,11 @@ func (s *scim) remove(ctx context.Context, tenant string, found user) said {
 	return a.said
 }
 
-// write sends a user. Who takes it answers with the user as it is now, or with nothing.
-func (s *scim) write(ctx context.Context, method, address string, u user, version string) reply {
-	body, err := json.Marshal(u)
+// write sends a user, or a patch of one. Who takes it answers with the user as it is now, or with nothing.
+func (s *scim) write(ctx context.Context, method, address string, what map[string]any, version string) reply {
+	body, err := json.Marshal(what)
 	if err != nil {
-		return reply{said: said{kind: refused, words: "encode user " + u.text("userName") + ": " + err.Error()}}
+		return reply{said: said{kind: refused, words: "encode a user: " + err.Error()}}
 	}
 	r := request{method: method, address: address, contentType: scimJSON, header: accept(), body: body}
 	if version != "" {
@@ -149,11 +182,15 @@ func (s *scim) write(ctx context.Context, method, address string, u user, versio
 
 // address of the users, or of one.
 func (s *scim) address(tenant, id string) string {
-	base := strings.TrimRight(strings.ReplaceAll(s.wire.cfg.URL, "{tenant}", url.PathEscape(tenant)), "/") + "/Users"
+	base := s.base(tenant) + "/Users"
 	if id == "" {
 		return base
 	}
 	return base + "/" + url.PathEscape(id)
+}
+
+func (s *scim) base(tenant string) string {
+	return strings.TrimRight(strings.ReplaceAll(s.wire.cfg.URL, "{tenant}", url.PathEscape(tenant)), "/")
 }
 
 func accept() http.Header { return http.Header{"Accept": {scimJSON + ", application/json"}} }

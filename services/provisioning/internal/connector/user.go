@@ -25,13 +25,13 @@ type user map[string]any
 //	userName                     the agent's id
 //	externalId                   <tenant>/<id>, by which the user is found again
 //	displayName, name.formatted  the agent's name
-//	active                       true; who is deleted in the directory is deleted there
+//	active                       whether the agent is not deactivated; who is deleted in the directory is deleted there
 //	phoneNumbers, type work      the agent's address; none: no such number
 //	<agentSchema>                skills [{name, level}], queues [id], capacity [{channel, contacts}]
 func userOf(tenant string, a *provisioningv1.Agent) user {
 	u := user{
 		"schemas": []string{userSchema}, "userName": a.GetId(), "externalId": externalID(tenant, a),
-		"displayName": a.GetName(), "name": map[string]any{"formatted": a.GetName()}, "active": true,
+		"displayName": a.GetName(), "name": map[string]any{"formatted": a.GetName()}, "active": !a.GetDeactivated(),
 	}
 	if a.GetAddress() != "" {
 		u["phoneNumbers"] = []any{map[string]any{"type": "work", "value": a.GetAddress()}}

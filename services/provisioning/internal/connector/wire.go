@@ -18,19 +18,25 @@ import (
 // longestQuote is what is read of an answer that is only quoted, longestAnswer of one that is understood.
 const longestQuote, longestAnswer = 16 << 10, 1 << 20
 
-// wire carries single requests to the downstream, with the token, a time-out and an end to every body.
+// wire carries single requests to the downstream, with our credentials, a time-out and an end to every body.
 type wire struct {
 	cfg     Config
+	pace    *pace
+	who     credentials
 	http    *http.Client
 	metrics *metrics
 }
 
-func newWire(cfg Config, m *metrics) *wire {
-	return &wire{cfg: cfg, metrics: m, http: &http.Client{
-		Transport: transport(cfg),
+func newWire(cfg Config, p *pace, m *metrics) *wire {
+	return &wire{cfg: cfg, pace: p, who: credentialsOf(cfg), metrics: m, http: client(transport(cfg))}
+}
+
+func client(by http.RoundTripper) *http.Client {
+	return &http.Client{
+		Transport: by,
 		// A redirect would take the agent, and the token, to a place nobody has configured.
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}}
+	}
 }
 
 type request struct {
@@ -41,36 +47,52 @@ type request struct {
 	quote bool
 }
 
-// send makes one request.
+// send makes one request, and once more if the downstream does not know us by a token that can be replaced.
 func (w *wire) send(ctx context.Context, r request) reply {
+	a, shown := w.call(ctx, r)
+	if a.status == http.StatusUnauthorized && w.who.refused(shown) {
+		a, _ = w.call(ctx, r)
+	}
+	return a
+}
+
+// call makes one request, when its turn has come.
+func (w *wire) call(ctx context.Context, r request) (reply, shown) {
+	if err := w.pace.turn(ctx); err != nil {
+		return reply{said: said{kind: putOff, words: err.Error()}}, shown{}
+	}
+	shown, err := w.who.show(ctx)
+	if err != nil {
+		return reply{said: said{kind: wentWrong, words: err.Error()}}, shown
+	}
 	ctx, cancel := context.WithTimeout(ctx, w.cfg.Timeout)
 	defer cancel()
 	req, err := w.request(ctx, r)
 	if err != nil {
-		return reply{said: said{kind: refused, words: err.Error()}}
+		return reply{said: said{kind: refused, words: err.Error()}}, shown
 	}
-	if err := w.authorize(req); err != nil {
-		return reply{said: said{kind: wentWrong, words: err.Error()}}
+	if shown.authorization != "" {
+		req.Header.Set("Authorization", shown.authorization)
 	}
 	began := time.Now()
 	res, err := w.http.Do(req)
 	if err != nil {
 		w.metrics.call(began, "none")
-		return reply{said: said{kind: wentWrong, words: w.withoutAddress(ctx, err)}}
+		return reply{said: said{kind: wentWrong, words: hide(w.withoutAddress(ctx, err), shown.secrets)}}, shown
 	}
 	defer res.Body.Close()
-	a := w.read(ctx, r, res)
+	a := w.read(ctx, r, res, shown.secrets)
 	w.metrics.call(began, strconv.Itoa(res.StatusCode))
-	return a
+	return a, shown
 }
 
 func (w *wire) request(ctx context.Context, r request) (*http.Request, error) {
 	req, err := http.NewRequestWithContext(ctx, r.method, r.address, bytes.NewReader(r.body))
 	if err != nil {
-		return nil, fmt.Errorf("downstream.url: %w", err)
+		return nil, fmt.Errorf("downstream.url: %s", w.withoutAddress(ctx, err))
 	}
 	if r.header != nil {
-		req.Header = r.header
+		req.Header = r.header.Clone()
 	}
 	if r.body != nil {
 		req.Header.Set("Content-Type", r.contentType)
@@ -80,13 +102,13 @@ func (w *wire) request(ctx context.Context, r request) (*http.Request, error) {
 }
 
 // read takes the answer in. One that was taken and did not come whole is not understood, so it went wrong.
-func (w *wire) read(ctx context.Context, r request, res *http.Response) reply {
+func (w *wire) read(ctx context.Context, r request, res *http.Response, secrets []string) reply {
 	limit := longestAnswer
 	if r.quote {
 		limit = longestQuote
 	}
 	body, err := io.ReadAll(io.LimitReader(res.Body, int64(limit)+1))
-	a := reply{status: res.StatusCode, body: body, said: judge(res, string(body))}
+	a := reply{status: res.StatusCode, body: body, said: judge(res, hide(string(body), secrets))}
 	switch {
 	case r.quote || a.kind != taken:
 	case err != nil:
@@ -94,6 +116,7 @@ func (w *wire) read(ctx context.Context, r request, res *http.Response) reply {
 	case len(body) > limit:
 		a.said = said{kind: wentWrong, words: fmt.Sprintf("%s, but its body has more than %d bytes", res.Status, limit)}
 	}
+	a.words = hide(a.words, secrets) // the status, too, is the downstream's to word
 	return a
 }
 
@@ -107,12 +130,4 @@ func (w *wire) withoutAddress(ctx context.Context, err error) string {
 		err = u.Err
 	}
 	return err.Error()
-}
-
-func (w *wire) authorize(req *http.Request) error {
-	token, err := w.cfg.token()
-	if token != "" {
-		req.Header.Set("Authorization", "Bearer "+token)
-	}
-	return err
 }
