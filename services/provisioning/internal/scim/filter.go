@@ -2,7 +2,6 @@ package scim
 
 import (
 	"encoding/json"
-	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -20,6 +19,7 @@ type (
 	except struct{ inner filter }
 	// some is a value path, phoneNumbers[type eq "work"]: one value must be all that.
 	some struct {
+		name  string
 		at    reader
 		inner filter
 	}
@@ -147,6 +147,12 @@ func equalities(f filter) []comparison {
 	switch f := f.(type) {
 	case both:
 		return append(equalities(f.left), equalities(f.right)...)
+	case some:
+		all := equalities(f.inner)
+		for i := range all {
+			all[i].name = f.name + "." + all[i].name
+		}
+		return all
 	case comparison:
 		if f.op == "eq" && f.want != nil {
 			return []comparison{f}
@@ -168,12 +174,12 @@ func (t *resourceType) scope(name string) (string, reader, *attribute) {
 }
 
 // elements is reader of the values themselves, for a value path.
-func (t *resourceType) elements(name string) (reader, *attribute) {
+func (t *resourceType) elements(name string) (string, reader, *attribute) {
 	p := t.lookUp(name)
 	if p.attribute == nil || p.sub != nil {
-		return func(object) []any { return nil }, nil
+		return "", func(object) []any { return nil }, nil
 	}
-	return func(o object) []any {
+	return p.String(), func(o object) []any {
 		holder := p.holder(o, false)
 		if holder == nil {
 			return nil
@@ -195,5 +201,3 @@ func subScope(a *attribute) scope {
 		return name, func(o object) []any { return list(get(o, name)) }, sub
 	}
 }
-
-func (f comparison) String() string { return fmt.Sprintf("%s %s %v", f.name, f.op, f.want) }

@@ -98,9 +98,9 @@ func (p *parser) group(s scope) (filter, error) {
 }
 
 func (p *parser) valuePath(name string) (filter, error) {
-	at, a := p.resource.elements(name)
+	canonical, at, a := p.resource.elements(name)
 	inner, err := p.brackets(a)
-	return some{at, inner}, err
+	return some{canonical, at, inner}, err
 }
 
 func (p *parser) brackets(a *attribute) (filter, error) {

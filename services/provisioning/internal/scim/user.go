@@ -82,7 +82,7 @@ func agentOf(u object, before *provisioningv1.Agent) (*provisioningv1.Agent, err
 	if err := r.identity(a, before); err != nil {
 		return nil, err
 	}
-	r.name(a, before)
+	r.name(a)
 	r.text("externalId", &a.ExternalId)
 	r.active(a)
 	r.address(a)
@@ -161,9 +161,9 @@ func (r *reading) identity(a, before *provisioningv1.Agent) error {
 	return nil
 }
 
-// name is displayName, name.formatted, or made of its parts. If the two first are there and differ, the one that is not as
-// it was is meant.
-func (r *reading) name(a, before *provisioningv1.Agent) {
+// name is displayName, else name.formatted, else made of its parts. What makes it must not depend on what it was: a provider
+// that sends the same again and again must find the same.
+func (r *reading) name(a *provisioningv1.Agent) {
 	parts, ok := get(r.o, "name").(object)
 	if !ok && get(r.o, "name") != nil {
 		r.wrong("name is no object")
@@ -171,26 +171,14 @@ func (r *reading) name(a, before *provisioningv1.Agent) {
 	}
 	n := &reading{o: parts}
 	var display, formatted, given, family string
-	r.textOrNone("displayName", &display)
+	r.text("displayName", &display)
 	n.text("formatted", &formatted)
 	n.text("givenName", &given)
 	n.text("familyName", &family)
 	if n.err != nil {
 		r.wrong("name: %v", n.err)
 	}
-	made := strings.TrimSpace(strings.TrimSpace(given) + " " + strings.TrimSpace(family))
-	if before != nil && display == before.GetName() && formatted == display {
-		display, formatted = "", cmp.Or(made, formatted) // only the parts may be new
-	} else if before != nil && display == before.GetName() {
-		display, formatted = "", cmp.Or(formatted, display)
-	}
-	a.Name = cmp.Or(display, formatted, made, a.GetName(), a.GetId())
-}
-
-func (r *reading) textOrNone(name string, into *string) {
-	if get(r.o, name) != nil {
-		r.text(name, into)
-	}
+	a.Name = cmp.Or(display, formatted, strings.TrimSpace(given+" "+family), a.GetName(), a.GetId())
 }
 
 // active as a boolean, or as the text that some providers make of it. Left out it stays: nobody means to wake somebody so.
