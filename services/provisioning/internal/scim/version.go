@@ -11,7 +11,9 @@ import (
 )
 
 // userVersion is the ETag of a user: the revision in the directory.
-func userVersion(r *commonv1.Revision) string { return fmt.Sprintf(`W/"%d.%d"`, r.GetEpoch(), r.GetN()) }
+func userVersion(r *commonv1.Revision) string {
+	return fmt.Sprintf(`W/"%d.%d"`, r.GetEpoch(), r.GetN())
+}
 
 // groupVersion has the members in it too, for who joins a queue changes the agent, not the queue.
 func groupVersion(r *commonv1.Revision, members []string) string {
