@@ -73,7 +73,29 @@ func (t *resourceType) patch(standing object, operations []operation) (object, e
 			return nil, err
 		}
 	}
+	if t == userType && !t.mention(operations, "displayName") {
+		if name, _ := get(o, "name").(object); !empty(get(name, "formatted")) {
+			set(o, "displayName", get(name, "formatted")) // the two are one, and only this one was changed
+		}
+	}
 	return o, nil
+}
+
+// mention reports whether any operation is about an attribute.
+func (t *resourceType) mention(operations []operation, name string) bool {
+	return slices.ContainsFunc(operations, func(op operation) bool {
+		if op.path != "" {
+			to, err := t.parsePath(op.path)
+			return err == nil && to.place.String() == name
+		}
+		all, _ := op.value.(object)
+		for key := range all {
+			if t.lookUp(key).String() == name {
+				return true
+			}
+		}
+		return false
+	})
 }
 
 func (t *resourceType) apply(o object, op operation) error {
