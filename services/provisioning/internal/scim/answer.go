@@ -19,6 +19,8 @@ func (s *Server) answer(ctx context.Context, in *request) (*answer, error) {
 		return nil, no(http.StatusNotImplemented, "/Me is nobody here: a token is an identity provider's, not a user's")
 	}
 	switch in.path[0] {
+	case ".search":
+		return nil, no(http.StatusNotImplemented, "what is searched are /Users/.search and /Groups/.search, one at a time")
 	case userType.path:
 		return s.resource(ctx, in, s.users)
 	case groupType.path:
@@ -45,7 +47,7 @@ func (s *Server) resource(ctx context.Context, in *request, r resources) (*answe
 	case len(in.path) == 1:
 		return s.all(ctx, in, r)
 	case in.path[1] == ".search" && in.method == http.MethodPost:
-		body, err := decode(in.body)
+		body, err := in.object()
 		if err != nil {
 			return nil, err
 		}
@@ -116,7 +118,7 @@ func (s *Server) get(ctx context.Context, in *request, r resources, id string) (
 }
 
 func (s *Server) create(ctx context.Context, in *request, r resources) (*answer, error) {
-	wanted, err := decode(in.body)
+	wanted, err := in.object()
 	if err != nil {
 		return nil, err
 	}
@@ -134,7 +136,7 @@ func (s *Server) create(ctx context.Context, in *request, r resources) (*answer,
 }
 
 func (s *Server) replace(ctx context.Context, in *request, r resources, id string) (*answer, error) {
-	wanted, err := decode(in.body)
+	wanted, err := in.object()
 	if err != nil {
 		return nil, err
 	}
@@ -144,7 +146,7 @@ func (s *Server) replace(ctx context.Context, in *request, r resources, id strin
 	if other, ok := get(wanted, "id").(string); ok && other != id {
 		return nil, bad(mutability, "id is %q and stays so", short(id))
 	}
-	err = s.modify(ctx, in, r, id, func(now *standing) error { return r.change(ctx, in.visit, now, wanted) })
+	err = s.modify(ctx, in, r, id, func(now *standing) error { return r.change(ctx, in.visit, now, wanted, false) })
 	if err != nil {
 		return nil, err
 	}
@@ -152,7 +154,7 @@ func (s *Server) replace(ctx context.Context, in *request, r resources, id strin
 }
 
 func (s *Server) patch(ctx context.Context, in *request, r resources, id string) (*answer, error) {
-	body, err := decode(in.body)
+	body, err := in.object()
 	if err != nil {
 		return nil, err
 	}
@@ -165,7 +167,7 @@ func (s *Server) patch(ctx context.Context, in *request, r resources, id string)
 		if err != nil {
 			return err
 		}
-		return r.change(ctx, in.visit, now, wanted)
+		return r.change(ctx, in.visit, now, wanted, true)
 	})
 	switch {
 	case err != nil:

@@ -40,7 +40,7 @@ func (s *Server) bulk(ctx context.Context, in *request) (*answer, error) {
 	if in.method != http.MethodPost {
 		return nil, notAllowed(in)
 	}
-	body, err := decode(in.body)
+	body, err := in.object()
 	if err != nil {
 		return nil, err
 	}

@@ -49,12 +49,12 @@ func FuzzPatch(f *testing.F) {
 		}
 		wanted, err := userType.patch(user, operations)
 		if err == nil {
-			_, err = agentOf(wanted, before)
+			_, err = agentOf(wanted, before, true)
 		}
 		if err != nil {
 			wantBad(t, err)
 		}
-		if again, err := agentOf(user, before); err != nil || again.GetName() != before.GetName() {
+		if again, err := agentOf(user, before, true); err != nil || again.GetName() != before.GetName() {
 			t.Fatalf("the original has changed: %v, %v", again, err)
 		}
 	})

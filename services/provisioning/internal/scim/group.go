@@ -39,13 +39,13 @@ func groupOf(q *provisioningv1.Queue, members []string, at base) object {
 }
 
 // queueOf is the queue as a group asks for it, and those that are to serve it; nil: whoever does. before is how it stands;
-// nil: it is to be created, for voice. What a group says nothing about stays.
-func queueOf(g object, before *provisioningv1.Queue) (*provisioningv1.Queue, []string, error) {
+// nil: it is to be created, for voice. What a group leaves out stays, unless it is whole.
+func queueOf(g object, before *provisioningv1.Queue, whole bool) (*provisioningv1.Queue, []string, error) {
 	q := &provisioningv1.Queue{Channel: commonv1.Channel_CHANNEL_VOICE}
 	if before != nil {
 		q = proto.CloneOf(before)
 	}
-	r := &reading{o: g, keep: before != nil}
+	r := &reading{o: g, keep: !whole}
 	name, ok := get(g, "displayName").(string)
 	if !ok || name == "" {
 		return nil, nil, bad(invalidValue, "displayName is missing: a text is expected")
@@ -69,7 +69,7 @@ func checkQueue(q *provisioningv1.Queue) error {
 
 // members are ids, each once; nil if they are left out.
 func (r *reading) members() []string {
-	if !has(r.o, "members") {
+	if !r.given("members") {
 		return nil
 	}
 	ids, seen := []string{}, map[string]bool{}

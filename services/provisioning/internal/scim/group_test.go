@@ -54,6 +54,11 @@ func TestTheLifeOfAGroup(t *testing.T) {
 		t.Errorf("nobody: %s", got)
 	}
 	s.wants(204, "PATCH /Groups/vertrieb-sud-de", patchOp+`{"op":"replace","value":{"id":"vertrieb-sud-de","displayName":"South","members":[{"value":"ann"}]}}]}`)
+	s.wants(204, "PATCH /Groups/vertrieb-sud-de", patchOp+`{"op":"remove","path":"externalId"},{"op":"remove","path":"members"}]}`)
+	if got := s.queue("vertrieb-sud-de").GetExternalId() + s.serving("vertrieb-sud-de"); got != "" {
+		t.Errorf("still there: %s", got)
+	}
+	s.wants(204, "PATCH /Groups/vertrieb-sud-de", patchOp+`{"op":"add","path":"members","value":[{"value":"ann"}]}]}`)
 	s.did()
 	s.wants(204, "DELETE /Groups/vertrieb-sud-de", "")
 	if got := s.did(); got != "LEAVE_QUEUES DELETE_QUEUE" {

@@ -87,7 +87,7 @@ func (g groups) candidates(ctx context.Context, v visit, attribute, text string)
 
 // create makes the queue and then has its members join it: an agent joins no queue that is not there.
 func (g groups) create(ctx context.Context, v visit, wanted object) (string, error) {
-	q, members, err := queueOf(wanted, nil)
+	q, members, err := queueOf(wanted, nil, true)
 	if err != nil {
 		return "", err
 	}
@@ -155,8 +155,8 @@ func (g groups) exist(ctx context.Context, v visit, ids []string) error {
 	return nil
 }
 
-func (g groups) change(ctx context.Context, v visit, s *standing, wanted object) error {
-	q, members, err := queueOf(wanted, s.entry.GetQueue())
+func (g groups) change(ctx context.Context, v visit, s *standing, wanted object, whole bool) error {
+	q, members, err := queueOf(wanted, s.entry.GetQueue(), whole)
 	if err != nil {
 		return err
 	}

@@ -31,8 +31,9 @@ type resources interface {
 	// candidates are the only ids for which attribute eq text can hold; known is false if that takes looking at all.
 	candidates(ctx context.Context, v visit, attribute, text string) (ids []string, known bool, err error)
 	create(ctx context.Context, v visit, wanted object) (id string, err error)
-	// change makes one wanted of what stands there. errMoved: somebody was first.
-	change(ctx context.Context, v visit, s *standing, wanted object) error
+	// change makes one wanted of what stands there; whole: what wanted leaves out is to go, whoever asks. errMoved: somebody
+	// was first.
+	change(ctx context.Context, v visit, s *standing, wanted object, whole bool) error
 	remove(ctx context.Context, v visit, s *standing) error
 }
 

@@ -48,6 +48,7 @@ type request struct {
 	path                 []string // without the tenant's
 	query                url.Values
 	body                 []byte
+	unread               error // why there is no body to go by
 	ifMatch, ifNoneMatch string
 }
 
@@ -124,17 +125,30 @@ func readRequest(w http.ResponseWriter, r *http.Request) (*request, error) {
 	if r.Method != http.MethodPost && r.Method != http.MethodPut && r.Method != http.MethodPatch {
 		return in, nil
 	}
+	in.body, in.unread = readBody(w, r)
+	return in, nil
+}
+
+func readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 	if err := takesContent(r.Header.Get("Content-Type")); err != nil {
 		return nil, err
 	}
-	in.body, err = io.ReadAll(http.MaxBytesReader(w, r.Body, longestBody))
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, longestBody))
 	if tooLong := (*http.MaxBytesError)(nil); errors.As(err, &tooLong) {
 		return nil, no(http.StatusRequestEntityTooLarge, "the body has more than %d bytes: send less at once", longestBody)
 	}
 	if err != nil {
 		return nil, bad(invalidSyntax, "the body broke off")
 	}
-	return in, nil
+	return body, nil
+}
+
+// object is the body. Whether a body is wanted at all is found first, so that a wrong method is called just that.
+func (in *request) object() (object, error) {
+	if in.unread != nil {
+		return nil, in.unread
+	}
+	return decode(in.body)
 }
 
 // segments of the path behind the tenant. An id may have any character, so they are taken apart before they are decoded.

@@ -62,6 +62,8 @@ func TestWhatCannotBeRead(t *testing.T) {
 		{405, "DELETE /Users", "", "", "", ""},
 		{405, "POST /Users/bea", `{}`, "", "", ""},
 		{405, "GET /Bulk", "", "", "", ""},
+		{405, "POST /Schemas", "", "", "", ""},
+		{501, "POST /.search", `{}`, "", "", ""},
 		{405, "DELETE /Schemas", "", "", "", ""},
 		{403, "GET /Schemas?filter=a", "", "", "", ""},
 		{501, "GET /Me", "", "", "", ""},

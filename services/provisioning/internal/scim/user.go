@@ -72,13 +72,14 @@ func extensionOf(a *provisioningv1.Agent) object {
 
 // agentOf is the agent as a user asks for it. before is how it stands; nil: it is to be created. What is left out stays, if
 // the user comes from somebody who does not know agents: an identity provider that has never heard of skills takes none away.
-// Who names the extension in schemas knows them, and takes away what they leave out. null takes away either way.
-func agentOf(u object, before *provisioningv1.Agent) (*provisioningv1.Agent, error) {
+// Who names the extension in schemas knows them, and takes away what they leave out; so does a PATCH, which is whole. null
+// takes away either way.
+func agentOf(u object, before *provisioningv1.Agent, whole bool) (*provisioningv1.Agent, error) {
 	a := &provisioningv1.Agent{}
 	if before != nil {
 		a = proto.CloneOf(before)
 	}
-	r := &reading{o: u, keep: before != nil && !knowsAgents(u)}
+	r := &reading{o: u, keep: !whole && !knowsAgents(u)}
 	if err := r.identity(a, before); err != nil {
 		return nil, err
 	}

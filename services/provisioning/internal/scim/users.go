@@ -101,7 +101,7 @@ func (u users) candidates(ctx context.Context, v visit, attribute, text string) 
 }
 
 func (u users) create(ctx context.Context, v visit, wanted object) (string, error) {
-	a, err := agentOf(wanted, nil)
+	a, err := agentOf(wanted, nil, true)
 	if err != nil {
 		return "", err
 	}
@@ -141,8 +141,8 @@ func (u users) agent(ctx context.Context, v visit, id string) (*directory.Entry,
 	return entries[0], nil
 }
 
-func (u users) change(ctx context.Context, v visit, s *standing, wanted object) error {
-	a, err := agentOf(wanted, s.entry.GetAgent())
+func (u users) change(ctx context.Context, v visit, s *standing, wanted object, whole bool) error {
+	a, err := agentOf(wanted, s.entry.GetAgent(), whole)
 	if err != nil || proto.Equal(a, s.entry.GetAgent()) {
 		return err
 	}
