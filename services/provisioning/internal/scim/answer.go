@@ -36,8 +36,10 @@ func nowhere(in *request) error {
 		short(strings.Join(in.path, "/")))
 }
 
-func notAllowed(in *request) error {
-	return no(http.StatusMethodNotAllowed, "%s is not for %s", short(in.method), short(strings.Join(in.path, "/")))
+func notAllowed(in *request, allow string) error {
+	p := no(http.StatusMethodNotAllowed, "%s is not for %s, only %s", short(in.method), short(strings.Join(in.path, "/")), allow)
+	p.allow = allow
+	return p
 }
 
 func (s *Server) resource(ctx context.Context, in *request, r resources) (*answer, error) {
@@ -67,7 +69,7 @@ func (s *Server) all(ctx context.Context, in *request, r resources) (*answer, er
 	case http.MethodPost:
 		return s.create(ctx, in, r)
 	}
-	return nil, notAllowed(in)
+	return nil, notAllowed(in, "GET, HEAD, POST")
 }
 
 func (s *Server) one(ctx context.Context, in *request, r resources, id string) (*answer, error) {
@@ -81,7 +83,7 @@ func (s *Server) one(ctx context.Context, in *request, r resources, id string) (
 	case http.MethodDelete:
 		return s.remove(ctx, in, r, id)
 	}
-	return nil, notAllowed(in)
+	return nil, notAllowed(in, "GET, HEAD, PUT, PATCH, DELETE")
 }
 
 // standing is a resource that is there.

@@ -38,7 +38,7 @@ func (s *Server) bulk(ctx context.Context, in *request) (*answer, error) {
 		return nil, nowhere(in)
 	}
 	if in.method != http.MethodPost {
-		return nil, notAllowed(in)
+		return nil, notAllowed(in, "POST")
 	}
 	body, err := in.object()
 	if err != nil {

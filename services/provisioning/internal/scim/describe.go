@@ -22,7 +22,7 @@ func (s *Server) describe(in *request) (*answer, error) {
 	}
 	switch {
 	case in.method != http.MethodGet && in.method != http.MethodHead:
-		return nil, notAllowed(in)
+		return nil, notAllowed(in, "GET, HEAD")
 	case in.query.Get("filter") != "":
 		return nil, no(http.StatusForbidden, "%s is not filtered: read all of it", in.path[0]) // RFC 7644, 4
 	case all == nil:

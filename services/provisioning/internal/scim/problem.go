@@ -28,13 +28,14 @@ const (
 type problem struct {
 	status           int
 	scimType, detail string
+	allow            string // the methods that are for what was asked
 }
 
 func (p *problem) Error() string { return p.detail }
 
 // bad is a request that would be refused again.
 func bad(scimType, format string, args ...any) *problem {
-	return &problem{http.StatusBadRequest, scimType, fmt.Sprintf(format, args...)}
+	return &problem{status: http.StatusBadRequest, scimType: scimType, detail: fmt.Sprintf(format, args...)}
 }
 
 func no(status int, format string, args ...any) *problem {
@@ -59,7 +60,7 @@ func problemOf(err error) *problem {
 	r, refused := refusal.As(err)
 	switch {
 	case refused:
-		return &problem{edge.HTTPStatus(err), scimTypeOf(r), r.Error()}
+		return &problem{status: edge.HTTPStatus(err), scimType: scimTypeOf(r), detail: r.Error()}
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
 		return no(http.StatusServiceUnavailable, "the time for this request ran out; its outcome is unknown: read it again, then repeat what is not there")
 	}

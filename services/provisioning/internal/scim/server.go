@@ -56,6 +56,7 @@ type request struct {
 type answer struct {
 	status            int
 	location, version string
+	allow             string
 	body              object // nil: none
 }
 
@@ -81,7 +82,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.write(w, r, a)
 }
 
-func failed(p *problem) *answer { return &answer{status: p.status, body: p.body()} }
+func failed(p *problem) *answer { return &answer{status: p.status, body: p.body(), allow: p.allow} }
 
 // enter lets the caller in and reads what they ask.
 func (s *Server) enter(w http.ResponseWriter, r *http.Request) (*answer, error) {
@@ -181,6 +182,9 @@ func (s *Server) write(w http.ResponseWriter, r *http.Request, a *answer) {
 	}
 	if a.version != "" {
 		h.Set("ETag", a.version)
+	}
+	if a.allow != "" {
+		h.Set("Allow", a.allow)
 	}
 	if a.status == http.StatusServiceUnavailable || a.status == http.StatusTooManyRequests {
 		h.Set("Retry-After", retryAfter)

@@ -73,6 +73,9 @@ func TestWhatCannotBeRead(t *testing.T) {
 		if got := fmt.Sprintf("%v %v", a.body["schemas"], a.body["status"]); got != fmt.Sprintf("[%s] %d", errorSchema, c.status) || a.body["detail"] == "" {
 			t.Errorf("%s %s: %s", c.what, short(c.body), a.text)
 		}
+		if allow := a.header.Get("Allow"); (c.status == 405) != (allow != "") {
+			t.Errorf("%s: Allow is %q", c.what, allow)
+		}
 		if got, _ := a.body["scimType"].(string); got != c.scimType {
 			t.Errorf("%s %s: scimType %q, want %q (%s)", c.what, short(c.body), got, c.scimType, a.text)
 		}

@@ -130,7 +130,7 @@ func (u users) create(ctx context.Context, v visit, wanted object) (string, erro
 }
 
 func taken(t *resourceType, id string) *problem {
-	return &problem{http.StatusConflict, uniqueness, t.name + " " + id + " is there already: change that one, or take another name"}
+	return no(http.StatusConflict, "%s %q is there already: change that one, or take another name", t.name, short(id)).typed(uniqueness)
 }
 
 func (u users) agent(ctx context.Context, v visit, id string) (*directory.Entry, error) {
