@@ -5,6 +5,7 @@ import (
 	"math"
 
 	"github.com/busyhour/busyhour/pkg/commit"
+	"github.com/busyhour/busyhour/pkg/refusal"
 	"github.com/busyhour/busyhour/services/provisioning/internal/directory"
 	"github.com/busyhour/busyhour/services/provisioning/internal/state"
 )
@@ -64,6 +65,16 @@ func (f *Flow) Page(ctx context.Context, tenant, index string, skip, n int) (ent
 		return err
 	})
 	return entries, total, err
+}
+
+// Next reads up to n entries of agents or queues in the order of their ids, those after an id: whoever reads all of them
+// misses none because another is deleted meanwhile. last is the id to go on from; it is empty when there are no more.
+func (f *Flow) Next(ctx context.Context, tenant, index, after string, n int) (entries []*directory.Entry, last string, err error) {
+	entries, last, verified, err := f.List(ctx, tenant, index, after, n)
+	if err == nil && !verified {
+		err = refusal.New(refusal.Unavailable, "UNVERIFIED", "the state of tenant %s is not verified", tenant).To("try again in a moment")
+	}
+	return entries, last, err
 }
 
 // mostMembers of an index that are read: more than a tenant has agents.

@@ -49,6 +49,25 @@ func (m *memory) Entries(_ context.Context, _ string, names ...string) ([]*direc
 	return all, nil
 }
 
+// Next gives few at a time, so that every list takes several.
+func (m *memory) Next(_ context.Context, _ string, index, after string, n int) (all []*directory.Entry, last string, err error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	prefix := strings.TrimSuffix(index, "s") + ":"
+	for _, name := range slices.Sorted(maps.Keys(m.entries)) {
+		id, ok := strings.CutPrefix(name, prefix)
+		switch {
+		case !ok || id <= after:
+			continue
+		case len(all) == min(n, 7):
+			return all, last, nil
+		}
+		all, last = append(all, m.entries[name]), id
+		m.reads++
+	}
+	return all, "", nil
+}
+
 func (m *memory) Page(_ context.Context, _ string, index string, skip, n int) ([]*directory.Entry, int, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()

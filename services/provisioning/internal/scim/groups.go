@@ -42,6 +42,15 @@ func (g groups) page(ctx context.Context, v visit, skip, n int) ([]*standing, in
 	return all, total, err
 }
 
+func (g groups) next(ctx context.Context, v visit, after string, n int) ([]*standing, string, error) {
+	entries, last, err := g.directory.Next(ctx, v.tenant, state.Queues, after, n)
+	if err != nil {
+		return nil, "", err
+	}
+	all, err := g.shown(ctx, v, entries)
+	return all, last, err
+}
+
 // shown are the queues as groups, with those that serve them.
 func (g groups) shown(ctx context.Context, v visit, entries []*directory.Entry) (all []*standing, err error) {
 	entries = slices.DeleteFunc(entries, func(e *directory.Entry) bool { return e == nil })

@@ -155,15 +155,16 @@ func readMatching(ctx context.Context, v visit, r resources, f filter, ids []str
 
 // scan looks at everything.
 func scan(ctx context.Context, v visit, r resources, f filter) (all []*standing, err error) {
-	for skip := 0; ; skip += scanned {
-		page, total, err := r.page(ctx, v, skip, scanned)
+	for after := ""; ; {
+		page, last, err := r.next(ctx, v, after, scanned)
 		if err != nil {
 			return nil, err
 		}
 		all = append(all, matching(page, f)...)
-		if skip+scanned >= total {
+		if last == "" {
 			return all, nil
 		}
+		after = last
 	}
 }
 

@@ -17,6 +17,8 @@ type Directory interface {
 	Entries(ctx context.Context, tenant string, names ...string) ([]*directory.Entry, error)
 	// Page reads up to n entries of an index, leaving out the first skip, and counts all.
 	Page(ctx context.Context, tenant, index string, skip, n int) ([]*directory.Entry, int, error)
+	// Next reads up to n entries of an index, those after an id; last is the id to go on from, or empty.
+	Next(ctx context.Context, tenant, index, after string, n int) (entries []*directory.Entry, last string, err error)
 	// Members reads who is in each of some indexes.
 	Members(ctx context.Context, tenant string, indexes ...string) ([][]string, error)
 }
@@ -28,6 +30,8 @@ type resources interface {
 	read(ctx context.Context, v visit, ids ...string) ([]*standing, error)
 	// page gives up to n in the order of their ids, leaving out the first skip, and counts all.
 	page(ctx context.Context, v visit, skip, n int) ([]*standing, int, error)
+	// next gives up to n in the order of their ids, those after one; last is the id to go on from, or empty.
+	next(ctx context.Context, v visit, after string, n int) (all []*standing, last string, err error)
 	// candidates are the only ids for which attribute eq text can hold; known is false if that takes looking at all.
 	candidates(ctx context.Context, v visit, attribute, text string) (ids []string, known bool, err error)
 	create(ctx context.Context, v visit, wanted object) (id string, err error)

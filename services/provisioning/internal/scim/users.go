@@ -40,6 +40,15 @@ func (u users) page(ctx context.Context, v visit, skip, n int) ([]*standing, int
 	return all, total, err
 }
 
+func (u users) next(ctx context.Context, v visit, after string, n int) ([]*standing, string, error) {
+	entries, last, err := u.directory.Next(ctx, v.tenant, state.Agents, after, n)
+	if err != nil {
+		return nil, "", err
+	}
+	all, err := u.shown(ctx, v, entries)
+	return all, last, err
+}
+
 // shown are the agents as users, with the names of their queues.
 func (u users) shown(ctx context.Context, v visit, entries []*directory.Entry) (all []*standing, err error) {
 	names, err := u.queueNames(ctx, v, entries)
