@@ -24,6 +24,7 @@ import (
 	"github.com/busyhour/busyhour/services/provisioning/internal/ingest"
 	"github.com/busyhour/busyhour/services/provisioning/internal/push"
 	"github.com/busyhour/busyhour/services/provisioning/internal/recovery"
+	"github.com/busyhour/busyhour/services/provisioning/internal/scim"
 	"github.com/busyhour/busyhour/services/provisioning/internal/state"
 	"github.com/busyhour/busyhour/services/provisioning/internal/stream"
 	"github.com/busyhour/busyhour/services/provisioning/internal/sweep"
@@ -34,11 +35,13 @@ import (
 type Config struct {
 	boot.Common
 	Downstream connector.Config `key:"downstream"`
+	SCIM       scim.Config      `key:"scim"`
 	Work       work.Config      `key:"work"`
 }
 
 // Service is one pod.
 type Service struct {
+	scim     scim.Config
 	backends *boot.Backends
 	producer *eventlog.Producer
 	epochs   *eventlog.EpochLog
@@ -51,7 +54,7 @@ type Service struct {
 
 // New makes a pod. It does nothing before Run.
 func New(_ context.Context, cfg Config, b *boot.Backends) (*Service, error) {
-	s := &Service{backends: b}
+	s := &Service{scim: cfg.SCIM, backends: b}
 	if err := s.connect(b); err != nil {
 		return nil, err
 	}
@@ -111,13 +114,16 @@ func (s *Service) connect(b *boot.Backends) (err error) {
 	return nil
 }
 
-// Mount adds DirectoryService and JobService.
+// Mount adds DirectoryService and JobService, and the SCIM server.
 func (s *Service) Mount(e *edge.Server) {
 	options := append(edge.Options(s.backends.Log, s.backends.Registry, command.Detail), connect.WithReadMaxBytes(command.MaxMessage))
 	path, handler := provisioningv1connect.NewDirectoryServiceHandler(command.NewDirectory(s.flow), options...)
 	e.Mount(provisioningv1connect.DirectoryServiceName, path, handler)
 	path, handler = provisioningv1connect.NewJobServiceHandler(command.NewJob(s.flow), options...)
 	e.Mount(provisioningv1connect.JobServiceName, path, handler)
+	if s.scim.Enabled {
+		e.Handle(scim.Path, scim.New(s.scim, s.flow, scim.NewRuns(s.flow), s.backends.Log, s.backends.Registry))
+	}
 }
 
 // Run works until ctx ends, then drains. It may be called once.

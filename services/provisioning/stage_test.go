@@ -72,6 +72,7 @@ type pod struct {
 	stage     *stage
 	directory provisioningv1connect.DirectoryServiceClient
 	jobs      provisioningv1connect.JobServiceClient
+	url       string
 	reg       *prometheus.Registry
 	redis     redis.UniversalClient
 	// stop ends it as SIGTERM would; the edge first.
@@ -126,6 +127,7 @@ func (s *stage) startPod(name string, cfg provisioning.Config) *pod {
 	s.Cleanup(client.CloseIdleConnections)
 	p.directory = provisioningv1connect.NewDirectoryServiceClient(client, url)
 	p.jobs = provisioningv1connect.NewJobServiceClient(client, url)
+	p.url = url
 	p.stop = s.runAll(boot.Part{Name: "service", Run: service.Run}, boot.Part{Name: "edge", Run: front.Run})
 	s.await("the pod is ready", func() bool { return service.Ready() == nil })
 	return p

@@ -51,12 +51,26 @@ func entryPlaces(e *directory.Entry) []place {
 	case e == nil || e.GetDeleted():
 		return nil
 	case e.GetQueue() != nil:
-		return []place{{Queues, e.GetQueue().GetId(), 0}}
+		return queuePlaces(e.GetQueue())
 	}
-	id := e.GetAgent().GetId()
-	places := []place{{Agents, id, 0}}
-	for _, q := range e.GetAgent().GetQueueIds() {
-		places = append(places, place{Serves(q), id, 0})
+	return agentPlaces(e.GetAgent())
+}
+
+func queuePlaces(q *provisioningv1.Queue) []place {
+	places := []place{{Queues, q.GetId(), 0}}
+	if q.GetExternalId() != "" {
+		places = append(places, place{ExternalQueues(q.GetExternalId()), q.GetId(), 0})
+	}
+	return places
+}
+
+func agentPlaces(a *provisioningv1.Agent) []place {
+	places := []place{{Agents, a.GetId(), 0}}
+	for _, q := range a.GetQueueIds() {
+		places = append(places, place{Serves(q), a.GetId(), 0})
+	}
+	if a.GetExternalId() != "" {
+		places = append(places, place{ExternalAgents(a.GetExternalId()), a.GetId(), 0})
 	}
 	return places
 }

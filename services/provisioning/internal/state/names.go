@@ -7,6 +7,8 @@
 //	requeued           record  the pod that has put what had no outcome back into the stream, in this epoch
 //	agents, queues     index   ids of those that are not deleted → 0, so in the order of ids
 //	serves:<queue>     index   agents that serve the queue → 0
+//	external:agent:<external id>, external:queue:<external id>
+//	                   index   those that an identity provider knows by that id → 0
 //	applied:<job>      index   items of the job that were applied → their number
 //	failed:<job>       index   items that failed → their number
 //
@@ -34,6 +36,12 @@ const Requeued = "requeued"
 
 // Serves is the index of the agents that serve a queue.
 func Serves(queue string) string { return "serves:" + queue }
+
+// ExternalAgents is the index of the agents that an identity provider knows by an id; it may be of several.
+func ExternalAgents(externalID string) string { return "external:agent:" + externalID }
+
+// ExternalQueues is the index of the queues that an identity provider knows by an id.
+func ExternalQueues(externalID string) string { return "external:queue:" + externalID }
 
 // Applied is the index of a job's items that were applied.
 func Applied(job string) string { return "applied:" + job }
