@@ -62,6 +62,7 @@ export class Upload extends Subject<UploadView> {
 
   // Takes a file's bytes as they are now, and has them checked.
   async choose(file: Chosen): Promise<void> {
+    if (this.get().step === "importing") return;
     const requestId = freshId();
     this.#requestId = requestId;
     this.#csv = "";
