@@ -110,7 +110,7 @@ test("a file with errors is not taken; mended it becomes a job", async () => {
   assert.deepEqual(await admin.errors(), ["2 id", "3 name", "3 skills", "4 skills", "5 id", "6"]);
   await shoot(page, "import-errors");
   assert.equal(await page.getByRole("button", { name: "Import" }).getAttribute("aria-disabled"), "true");
-  await page.getByLabel("Priority").selectOption("Urgent");
+  await page.getByLabel("Priority", { exact: true }).selectOption("Urgent");
   const good = `id,name\n${Array.from({ length: 120 }, (_, i) => `night-${i},Night ${i}`).join("\n")}\n`;
   assert.match(await admin.choose("night-team.csv", good), /all 120 lines are good/);
   await shoot(page, "import-good");
@@ -190,4 +190,9 @@ test("narrow and dark it is all there", async () => {
   await admin.choose("bad.csv", "id,name\n,Nobody\n");
   assert.ok((await overflow()) <= 0, "the import is wider than the screen");
   await shoot(page, "narrow-import");
+  const desk = new Desk(page);
+  await page.getByRole("link", { name: "Desk" }).click();
+  await desk.logIn(mock.url, "demo", "ann");
+  assert.ok((await overflow()) <= 0, "the desk is wider than the screen");
+  await shoot(page, "narrow-desk");
 });

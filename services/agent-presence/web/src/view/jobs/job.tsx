@@ -113,16 +113,24 @@ function Facts({ job }: { job: Job }) {
             {job.file.name || "without a name"}, {size(job.file.bytes)}
           </Fact>
         )}
-        {job.file?.sha256 && <Fact name="SHA-256 of the file" code={hex(job.file.sha256)} />}
         <Fact name="Request id" code={job.requestId} />
+        {job.file?.sha256 && <Fact name="SHA-256 of the file" code={hex(job.file.sha256)} wide />}
       </dl>
     </section>
   );
 }
 
-function Fact({ name, code, children }: { name: string; code?: string; children?: ComponentChildren }) {
+interface FactProps {
+  readonly name: string;
+  // Shown instead of children, in letters of one width.
+  readonly code?: string;
+  readonly wide?: boolean;
+  readonly children?: ComponentChildren;
+}
+
+function Fact({ name, code, wide, children }: FactProps) {
   return (
-    <div>
+    <div class={wide ? "is-wide" : undefined}>
       <dt>{name}</dt>
       <dd>{code ? <code>{code}</code> : children}</dd>
     </div>
