@@ -141,7 +141,7 @@ test("what is wrong with provisioning is said, and what was there stays", async 
   await admin.press("Pause");
   await page.locator(".refusal", { hasText: "not verified" }).waitFor();
   await admin.press("Download outcomes as CSV");
-  await page.locator(".jobs-failed", { hasText: "would lack some items" }).waitFor();
+  await page.locator(".refusal", { hasText: "would lack some items" }).waitFor();
   await shoot(page, "unverified");
   mock.verify();
   await page.locator(".doubt").waitFor({ state: "detached" });

@@ -5,6 +5,8 @@ import { ended } from "./words";
 
 // Long enough to be calm, short enough to see a downstream change.
 const window = 10_000;
+// Over less than this, one item more or less would be a burst.
+const shortest = 900;
 
 export interface Progress {
   // Items a second; 0 while nothing is known.
@@ -23,7 +25,7 @@ export class Pace {
     while (this.#past.length > 2 && now - this.#past[1]!.at >= window) this.#past.shift();
     const first = this.#past[0]!;
     const gone = ended(job) - first.ended;
-    if (now <= first.at || gone <= 0) return noPace;
+    if (now - first.at < shortest || gone <= 0) return noPace;
     const rate = (1000 * gone) / (now - first.at);
     return { rate, left: (1000 * job.pending) / rate };
   }

@@ -38,6 +38,7 @@ test("a change is read out by state and by quarter, not by item", () => {
 test("the pace is that of the last ten seconds", () => {
   const pace = new Pace();
   expect(pace.at(0, job({ pending: 100 }))).toEqual({ rate: 0, left: 0 });
+  expect(pace.at(20, job({ pending: 99 }))).toEqual({ rate: 0, left: 0 });
   expect(pace.at(2_000, job({ pending: 80 }))).toEqual({ rate: 10, left: 8_000 });
   for (let s = 3; s <= 20; s++) pace.at(s * 1000, job({ pending: 80 }));
   expect(pace.at(21_000, job({ pending: 75 }))).toEqual({ rate: 0.5, left: 150_000 });

@@ -1,5 +1,6 @@
 import type { ComponentChildren } from "preact";
 import { useMemo } from "preact/hooks";
+import type { Notice } from "../../desk/desktop";
 import { jobLink, jobsLink } from "../../jobs/route";
 import type { JobService } from "../../jobs/service";
 import { JobWatch, type WatchView } from "../../jobs/watch";
@@ -8,6 +9,7 @@ import type { Job } from "../../wire/wire";
 import { count, left } from "../format";
 import { usePolled, useSubject } from "../hooks";
 import { Refusal } from "../refusal";
+import { useDownload } from "./download";
 import { FailuresPanel } from "./failures";
 import { Bar, Doubts, Heading, StateTag, When } from "./parts";
 import { Steering } from "./steering";
@@ -17,7 +19,8 @@ export function JobPage({ service, id }: { service: JobService; id: string }) {
   const watch = useMemo(() => new JobWatch(service, id), [service, id]);
   usePolled(watch);
   const view = useSubject(watch);
-  const { job, refusal } = view;
+  const download = useDownload(service, id);
+  const { job } = view;
   return (
     <>
       <a class="back" href={jobsLink}>
@@ -26,10 +29,11 @@ export function JobPage({ service, id }: { service: JobService; id: string }) {
       <header class="jobs-head">
         <Heading>{job ? titleOf(job) : `Job ${id}`}</Heading>
         {job && <StateTag job={job} />}
-        {job && <Steering job={job} service={service} watch={watch} asked={view.asked} />}
+        {job && <Steering job={job} watch={watch} asked={view.asked} download={download} />}
       </header>
       <Doubts trouble={view.trouble} verified={view.verified} />
-      <Refusal notice={refusal ? { message: refusal, help: "", reason: "" } : undefined} onDismiss={() => watch.dismiss()} />
+      <Refusal notice={notice(view.refusal)} onDismiss={() => watch.dismiss()} />
+      <Refusal notice={notice(download.failed)} onDismiss={download.dismiss} />
       {!job && !view.trouble && <p class="hint">Asking…</p>}
       {job && (
         <>
@@ -43,6 +47,10 @@ export function JobPage({ service, id }: { service: JobService; id: string }) {
       </p>
     </>
   );
+}
+
+function notice(message: string): Notice | undefined {
+  return message ? { message, help: "", reason: "" } : undefined;
 }
 
 function ProgressPanel({ job, view }: { job: Job; view: WatchView }) {

@@ -1,23 +1,21 @@
-import { useRef, useState } from "preact/hooks";
-import { outcomesFile } from "../../jobs/export";
+import { useRef } from "preact/hooks";
 import { jobLink } from "../../jobs/route";
-import type { JobService } from "../../jobs/service";
-import { trouble } from "../../jobs/trouble";
 import type { JobWatch, WatchView } from "../../jobs/watch";
 import { finished, stateOf } from "../../jobs/words";
 import type { Job } from "../../wire/wire";
 import { Button } from "../button";
 import { count } from "../format";
+import type { Download } from "./download";
 
 interface Props {
   readonly job: Job;
-  readonly service: JobService;
   readonly watch: JobWatch;
   readonly asked: WatchView["asked"];
+  readonly download: Download;
 }
 
 // What can be done to a job. One command at a time.
-export function Steering({ job, service, watch, asked }: Props) {
+export function Steering({ job, watch, asked, download }: Props) {
   const dialog = useRef<HTMLDialogElement>(null);
   const state = stateOf(job);
   const runs = state === "running" || state === "taking-in";
@@ -47,7 +45,9 @@ export function Steering({ job, service, watch, asked }: Props) {
           Retry failed items
         </Button>
       )}
-      <Download service={service} jobId={job.id} />
+      <Button icon="down" busy={download.items !== undefined} onPress={() => void download.start()}>
+        {download.items ? `${count(download.items)} items` : "Download outcomes as CSV"}
+      </Button>
       <dialog ref={dialog} class="dialog" aria-labelledby="cancel-title">
         <h2 id="cancel-title">Cancel this job?</h2>
         <p>
@@ -71,39 +71,4 @@ export function Steering({ job, service, watch, asked }: Props) {
       </dialog>
     </div>
   );
-}
-
-function Download({ service, jobId }: { service: JobService; jobId: string }) {
-  const [items, told] = useState<number | undefined>(undefined);
-  const [failed, fail] = useState("");
-  const download = async () => {
-    told(0);
-    fail("");
-    try {
-      save(`outcomes-${jobId}.csv`, await outcomesFile(service, jobId, told));
-    } catch (e) {
-      fail(trouble(e));
-    }
-    told(undefined);
-  };
-  const busy = items !== undefined;
-  return (
-    <>
-      <Button icon="down" busy={busy} onPress={() => void download()}>
-        {busy && items > 0 ? `${count(items)} items` : "Download outcomes as CSV"}
-      </Button>
-      <p class="jobs-failed" role="status">
-        {failed && `No file: ${failed}`}
-      </p>
-    </>
-  );
-}
-
-function save(name: string, text: string): void {
-  const url = URL.createObjectURL(new Blob([text], { type: "text/csv" }));
-  const link = document.createElement("a");
-  link.href = url;
-  link.download = name;
-  link.click();
-  setTimeout(() => URL.revokeObjectURL(url), 60_000); // the browser may not have begun to read it
 }
