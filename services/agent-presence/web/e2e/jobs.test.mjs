@@ -77,6 +77,7 @@ test("a job that runs is paused, resumed and cancelled, each in one's name", asy
   await admin.cancel();
   await admin.state("cancelled");
   assert.equal((await admin.counts()).pending, 0);
+  assert.equal(await page.evaluate(() => document.activeElement.textContent), "manila-night-team.csv", "the focus is not lost");
   assert.equal(await page.locator(".jobs-acts").getByRole("button", { name: "Pause" }).count(), 0);
   await shoot(page, "cancelled");
 });

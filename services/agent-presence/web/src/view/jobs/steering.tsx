@@ -1,7 +1,8 @@
-import { useRef } from "preact/hooks";
+import type { RefObject } from "preact";
+import { useEffect, useLayoutEffect, useRef } from "preact/hooks";
 import { jobLink } from "../../jobs/route";
 import type { JobWatch, WatchView } from "../../jobs/watch";
-import { finished, stateOf } from "../../jobs/words";
+import { finished, stateOf, type State } from "../../jobs/words";
 import type { Job } from "../../wire/wire";
 import { Button } from "../button";
 import { count } from "../format";
@@ -18,13 +19,14 @@ interface Props {
 export function Steering({ job, watch, asked, download }: Props) {
   const dialog = useRef<HTMLDialogElement>(null);
   const state = stateOf(job);
+  const box = useFocusLeft(state);
   const runs = state === "running" || state === "taking-in";
   const retry = async () => {
     const made = await watch.retry();
     if (made) location.hash = jobLink(made);
   };
   return (
-    <div class="jobs-acts">
+    <div class="jobs-acts" ref={box}>
       {(runs || state === "paused") && (
         <>
           <Button
@@ -71,4 +73,20 @@ export function Steering({ job, watch, asked, download }: Props) {
       </dialog>
     </div>
   );
+}
+
+// A button that goes with the state that it was for leaves its focus to the heading, not to the page.
+function useFocusLeft(state: State): RefObject<HTMLDivElement | null> {
+  const box = useRef<HTMLDivElement>(null);
+  const inside = useRef(false);
+  useEffect(() => {
+    const entered = (e: FocusEvent) => (inside.current = e.target instanceof Node && box.current?.contains(e.target) === true);
+    addEventListener("focusin", entered);
+    return () => removeEventListener("focusin", entered);
+  }, []);
+  useLayoutEffect(() => {
+    if (!inside.current || document.activeElement !== document.body) return;
+    document.querySelector<HTMLElement>(".jobs-head h2")?.focus({ preventScroll: true });
+  }, [state]);
+  return box;
 }
