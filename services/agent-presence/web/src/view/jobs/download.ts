@@ -22,7 +22,7 @@ export function useDownload(service: JobService, jobId: string): Download {
     try {
       save(`outcomes-${jobId}.csv`, await outcomesFile(service, jobId, told));
     } catch (e) {
-      fail(`No file: ${trouble(e)}`);
+      fail(`No file was made. ${trouble(e)}`);
     }
     told(undefined);
   };
