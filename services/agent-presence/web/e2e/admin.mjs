@@ -91,7 +91,8 @@ export class Admin {
 
   // The errors of the file, as "line column".
   errors() {
-    return this.page.locator(".is-errors tbody tr").evaluateAll((rows) => rows.map((r) => `${r.cells[0].textContent} ${r.cells[1].textContent}`.trim()));
+    const place = (rows) => rows.map((r) => `${r.cells[0].textContent} ${r.cells[1].textContent}`.trim());
+    return this.page.locator(".is-errors tbody tr").evaluateAll(place);
   }
 
   failures() {

@@ -14,7 +14,8 @@ import { camera, launch, open } from "./browser.mjs";
 import { steps } from "./steps.mjs";
 
 const usage =
-  "usage: node jobs.mjs --url URL --tenant TENANT [--name NAME] [--agents N] [--prefix PREFIX] [--steer] [--failing] [--shots DIR] [--timeout SECONDS per step]";
+  "usage: node jobs.mjs --url URL --tenant TENANT [--name NAME] [--agents N] [--prefix PREFIX] [--steer] [--failing] " +
+  "[--shots DIR] [--timeout SECONDS per step]";
 const large = 10_000;
 
 function options() {

@@ -113,7 +113,7 @@ test("a file with errors is not taken; mended it becomes a job", async () => {
   assert.equal(await page.getByRole("button", { name: "Import" }).getAttribute("aria-disabled"), "true");
   await page.getByLabel("Priority", { exact: true }).selectOption("Urgent");
   const good = `id,name\n${Array.from({ length: 120 }, (_, i) => `night-${i},Night ${i}`).join("\n")}\n`;
-  assert.match(await admin.choose("night-team.csv", good), /all 120 lines are good/);
+  assert.match(await admin.choose("night-team.csv", good), /night-team\.csv, .*good/);
   await shoot(page, "import-good");
   await admin.take();
   await admin.heading("night-team.csv").waitFor();

@@ -5,12 +5,20 @@ const columns = ["id", "name", "skills", "queues", "capacity", "address"];
 export function read(text) {
   const [heading = "", ...rows] = text.replace(/\r/g, "").replace(/\n$/, "").split("\n");
   const names = heading.split(",").map((c) => c.trim().toLowerCase());
-  const errors = names.filter((c) => !columns.includes(c)).map((column) => ({ line: 1, column, problem: `is not a column: they are ${columns.join(", ")}, with commas between` }));
-  for (const column of ["id", "name"]) if (!names.includes(column)) errors.push({ line: 1, column, problem: "this column is missing from the heading" });
+  const errors = heads(names);
   if (errors.length > 0) return { ids: [], errors, lines: 0 };
   const first = new Map();
   rows.forEach((row, i) => errors.push(...wrong(names, row.split(","), i + 2, first)));
   return { ids: [...first.keys()], errors, lines: rows.length };
+}
+
+function heads(names) {
+  const strange = names.filter((c) => !columns.includes(c));
+  const missing = ["id", "name"].filter((c) => !names.includes(c));
+  return [
+    ...strange.map((column) => ({ line: 1, column, problem: `is not a column: they are ${columns.join(", ")}, with commas between` })),
+    ...missing.map((column) => ({ line: 1, column, problem: "this column is missing from the heading" })),
+  ];
 }
 
 function wrong(names, cells, line, first) {

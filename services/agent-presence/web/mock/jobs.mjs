@@ -28,30 +28,26 @@ export class Jobs {
   seed() {
     const now = this.now();
     for (let n = 24; n > 0; n--) {
-      this.add({ file: `shift-plan-${n}.csv`, agents: 12 + ((n * 37) % 90), ended: 1, actor: "cleo", createdAt: now - day - n * 7 * 60 * minute });
+      const createdAt = now - day - n * 7 * 60 * minute;
+      this.add({ file: `shift-plan-${n}.csv`, agents: 12 + ((n * 37) % 90), ended: 1, actor: "cleo", createdAt });
     }
-    this.add({ file: "berlin-new-hires.csv", agents: 240, ended: 1, failing: 6, actor: "ann", createdAt: now - 190 * minute });
-    this.add({ agents: 6_000, ended: 0.35, cancelled: true, actor: "hr-sync", createdAt: now - 130 * minute, changedBy: "ann" });
-    this.add({ file: "skills-2026-q4.csv", agents: 900, ended: 0.62, failing: 40, paused: true, actor: "bob", createdAt: now - 42 * minute, changedBy: "ann", priority: "PRIORITY_BULK" });
+    const [morning, noon, lately] = [now - 190 * minute, now - 130 * minute, now - 42 * minute];
+    this.add({ file: "berlin-new-hires.csv", agents: 240, ended: 1, failing: 6, actor: "ann", createdAt: morning });
+    this.add({ agents: 6_000, ended: 0.35, cancelled: true, actor: "hr-sync", createdAt: noon, changedBy: "ann" });
+    const paused = { paused: true, changedBy: "ann", failing: 40, ended: 0.62 };
+    this.add({ file: "skills-2026-q4.csv", agents: 900, actor: "bob", createdAt: lately, ...paused });
     this.add({ file: "manila-night-team.csv", agents: 2_400, ended: 0.18, failing: 90, actor: "ann", createdAt: now - 70_000, pace: 12 });
     return this;
   }
 
-  // Makes a job. `ended` is the part of it that has ended; every item whose number `failing` divides fails.
-  add({ file, agents, ids, ended = 0, failing = 0, cancelled, paused, actor, changedBy = "", createdAt = this.now(), priority, requestId, retryOf, pace = this.pace, csv = "" }) {
-    const n = this.#jobs.length + 1;
-    const items = (ids ?? Array.from({ length: agents }, (_, i) => `agent/${file ? "agent" : "hr"}-${1000 + i}`)).map((entity) => ({ entity }));
-    const job = {
-      id: `j-${createHash("sha256").update(`job ${n}`).digest("hex").slice(0, 16)}`,
-      requestId: requestId ?? `r-${n}`,
-      file: file && { name: file, sha256: createHash("sha256").update(csv || file).digest("base64"), bytes: String(csv.length || items.length * 48) },
-      priority: priority ?? (items.length > 100 ? "PRIORITY_BULK" : "PRIORITY_NORMAL"),
-      ...{ actor, changedBy, createdAt, retryOf, items, failing, pace, next: 0, credit: 0, at: createdAt },
-    };
-    this.#run(job, Math.round(ended * items.length), createdAt + 5_000);
+  // Makes a job of `agents` or of `ids`. `ended` is the part of it that has ended; every item whose number `failing`
+  // divides fails.
+  add({ ended = 0, paused, cancelled, ...wish }) {
+    const job = made(this.#jobs.length + 1, { createdAt: this.now(), pace: this.pace, ...wish });
+    this.#run(job, Math.round(ended * job.items.length), job.createdAt + 5_000);
     job.at = this.now();
-    if (paused) job.pausedAt = createdAt + 2 * minute;
-    if (cancelled) this.#cancel(job, createdAt + 3 * minute, changedBy);
+    if (paused) job.pausedAt = job.createdAt + 2 * minute;
+    if (cancelled) this.#cancel(job, job.createdAt + 3 * minute, job.changedBy);
     this.#jobs.push(job);
     this.#byRequest.set(job.requestId, job);
     return job;
@@ -120,7 +116,8 @@ export class Jobs {
     if (dryRun) return { lines, summary: `all ${lines} lines are good; none was taken, for this was a dry run` };
     const known = this.#byRequest.get(requestId);
     const wish = priority === "PRIORITY_UNSPECIFIED" ? undefined : priority;
-    const job = known ?? this.add({ ids: ids.map((id) => `agent/${id}`), file: fileName, csv: text, requestId, actor, priority: wish, failing: 25 });
+    const job =
+      known ?? this.add({ ids: ids.map((id) => `agent/${id}`), file: fileName, csv: text, requestId, actor, priority: wish, failing: 25 });
     return { job: this.#told(job), lines, summary: `all ${lines} lines were taken` };
   }
 
@@ -152,7 +149,8 @@ export class Jobs {
       const number = ++job.next;
       const fails = job.failing > 0 && number % job.failing === 0;
       const reason = fails ? reasons[(number / job.failing) % reasons.length] : "";
-      Object.assign(job.items[number - 1], { outcome: fails ? "ITEM_OUTCOME_FAILED" : "ITEM_OUTCOME_APPLIED", reason, attempts: fails ? 5 : 1, at });
+      const outcome = fails ? "ITEM_OUTCOME_FAILED" : "ITEM_OUTCOME_APPLIED";
+      Object.assign(job.items[number - 1], { outcome, reason, attempts: fails ? 5 : 1, at });
     }
   }
 
@@ -167,9 +165,24 @@ export class Jobs {
     const count = (outcome) => job.items.filter((i) => i.outcome === `ITEM_OUTCOME_${outcome}`).length;
     const { id, requestId, actor, changedBy, file, priority, retryOf, items } = job;
     const counts = { total: items.length, applied: count("APPLIED"), failed: count("FAILED"), cancelled: count("CANCELLED") };
-    const times = { createdAt: iso(job.createdAt), acceptedAt: iso(job.createdAt + 400), pausedAt: iso(job.pausedAt), cancelledAt: iso(job.cancelledAt) };
-    return { id, tenant: "demo", requestId, actor, changedBy, file, priority, retryOf, ...counts, pending: items.length - job.next, ...times };
+    const [createdAt, acceptedAt] = [iso(job.createdAt), iso(job.createdAt + 400)];
+    const times = { createdAt, acceptedAt, pausedAt: iso(job.pausedAt), cancelledAt: iso(job.cancelledAt) };
+    const pending = items.length - job.next;
+    return { id, tenant: "demo", requestId, actor, changedBy, file, priority, retryOf, ...counts, pending, ...times };
   }
+}
+
+function made(n, { file, agents, ids, actor, changedBy, createdAt, priority, requestId = `r-${n}`, retryOf, failing = 0, pace, csv }) {
+  const entities = ids ?? Array.from({ length: agents }, (_, i) => `agent/${file ? "agent" : "hr"}-${1000 + i}`);
+  const items = entities.map((entity) => ({ entity }));
+  const sum = (text) => createHash("sha256").update(text);
+  return {
+    id: `j-${sum(`job ${n}`).digest("hex").slice(0, 16)}`,
+    file: file && { name: file, sha256: sum(csv ?? file).digest("base64"), bytes: String(csv?.length ?? items.length * 48) },
+    priority: priority ?? (items.length > 100 ? "PRIORITY_BULK" : "PRIORITY_NORMAL"),
+    ...{ requestId, actor, changedBy, createdAt, retryOf, items, failing, pace },
+    ...{ next: 0, credit: 0, at: createdAt },
+  };
 }
 
 function outcomeOf({ entity, outcome = "ITEM_OUTCOME_PENDING", reason, attempts, at }, number) {

@@ -21,7 +21,8 @@ const types = { ".html": "text/html", ".js": "text/javascript", ".css": "text/cs
 const policy = "default-src 'self'; connect-src 'self'; base-uri 'none'; frame-ancestors 'none'; form-action 'self'";
 
 export async function start({ port = 0, pace = livelyPace, jobs = new Jobs().seed() } = {}) {
-  const world = { pace, jobs, agents: new Map(), verified: true, away: "", screens: 0, received: [], calls: [calls.stuckCall()], ghosts: new Set(), closed: [] };
+  const seen = { received: [], closed: [] };
+  const world = { pace, jobs, agents: new Map(), verified: true, away: "", screens: 0, calls: [calls.stuckCall()], ghosts: new Set(), ...seen };
   const faults = makeFaults(world);
   const server = createServer((req, res) => serve(world, faults, req, res));
   const sockets = new WebSocketServer({ server, path: "/ws/desktop" });

@@ -47,22 +47,25 @@ test("the pace is that of the last ten seconds", () => {
 });
 
 test("no cell is a formula", () => {
-  expect(["=1+1", "+1", "-1", "@SUM(A1)", "\tx", "\rx", "\nx"].map(harmless)).toEqual(["'=1+1", "'+1", "'-1", "'@SUM(A1)", "'\tx", "'\rx", "'\nx"]);
+  const formulas = ["=1+1", "+1", "-1", "@SUM(A1)", "\tx", "\rx", "\nx"];
+  expect(formulas.map(harmless)).toEqual(formulas.map((f) => `'${f}`));
   expect(["", "ann", "a=b", "1", "'=x"].map(harmless)).toEqual(["", "ann", "a=b", "1", "'=x"]);
 });
 
 test("a row has the columns of the heading, quoted where needed", () => {
-  const outcome = (fields: object) => row(Outcome.read({ number: 7, agentId: "ann", outcome: "ITEM_OUTCOME_FAILED", attempts: 5, at: "2026-11-26T12:00:00.987Z", ...fields }, "o"));
+  const failed = { number: 7, agentId: "ann", outcome: "ITEM_OUTCOME_FAILED", attempts: 5, at: "2026-11-26T12:00:00.987Z" };
+  const outcome = (fields: object) => row(Outcome.read({ ...failed, ...fields }, "o"));
   expect(heading).toBe("number,agent,outcome,reason,attempts,at\n");
   expect(outcome({ reason: "taken" })).toBe("7,ann,failed,taken,5,2026-11-26T12:00:00Z\n");
   expect(outcome({ reason: '=HYPERLINK("x","y")' })).toBe(`7,ann,failed,"'=HYPERLINK(""x"",""y"")",5,2026-11-26T12:00:00Z\n`);
-  expect(outcome({ reason: "two\nlines", agentId: "" , entity: "queue/sales", at: undefined })).toBe('7,queue/sales,failed,"two\nlines",5,\n');
+  expect(outcome({ reason: "two\nlines", agentId: "", entity: "queue/sales", at: undefined })).toBe('7,queue/sales,failed,"two\nlines",5,\n');
   expect(outcome({ agentId: "-x", reason: " led" })).toBe(`7,'-x,failed," led",5,2026-11-26T12:00:00Z\n`);
 });
 
 test("names for people", () => {
   expect(["KIND_SET_SKILLS", "KIND_UNSPECIFIED", undefined].map((k) => kindWord(k as "KIND_SET_SKILLS"))).toEqual(["set skills", "", ""]);
-  expect([{ agentId: "ann" }, { agentId: "ann", entity: "agent/ann" }, { entity: "queue/x" }, {}].map((o) => entityOf(Outcome.read(o, "o")))).toEqual(["agent/ann", "agent/ann", "queue/x", ""]);
+  const outcomes = [{ agentId: "ann" }, { agentId: "ann", entity: "agent/ann" }, { entity: "queue/x" }, {}];
+  expect(outcomes.map((o) => entityOf(Outcome.read(o, "o")))).toEqual(["agent/ann", "agent/ann", "queue/x", ""]);
   expect([812, 1_024, 3 * 1024 * 1024].map(size)).toEqual(["812 bytes", "1.0 KiB", "3.0 MiB"]);
   expect(hex("AAH/gA==")).toBe("0001ff80");
 });

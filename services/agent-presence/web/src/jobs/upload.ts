@@ -67,8 +67,8 @@ export class Upload extends Subject<UploadView> {
     this.#requestId = requestId;
     this.#csv = "";
     this.show({ ...nothing, priority: this.get().priority, name: file.name, bytes: file.size });
-    const problem = file.size === 0 ? "The file is empty." : file.size > mostBytes ? `The file has ${size(file.size)}; 3 MiB are allowed.` : "";
-    if (problem) return this.show({ trouble: problem });
+    if (file.size === 0) return this.show({ trouble: "The file is empty." });
+    if (file.size > mostBytes) return this.show({ trouble: `The file has ${size(file.size)}; 3 MiB are allowed.` });
     try {
       const csv = base64(new Uint8Array(await file.arrayBuffer()));
       if (this.#requestId === requestId) this.#csv = csv;
@@ -111,7 +111,8 @@ export class Upload extends Subject<UploadView> {
 
   #send(dryRun: boolean): Promise<ImportAgentsResponse> {
     const { name, priority } = this.get();
-    return this.service.importAgents({ requestId: this.#requestId, csv: this.#csv, dryRun, priority, fileName: name.slice(0, mostName) });
+    const fileName = name.slice(0, mostName);
+    return this.service.importAgents({ requestId: this.#requestId, csv: this.#csv, dryRun, priority, fileName });
   }
 
   #checked({ lines, errors, errorCount, summary }: ImportAgentsResponse): void {

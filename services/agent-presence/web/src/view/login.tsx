@@ -70,7 +70,7 @@ export function LogInPage() {
         </button>
         <p class="hint">Both stand in your contact centre's directory. A reload of the page keeps you logged in; closing the tab does not.</p>
         <p class="hint">
-          <a href={jobsLink}>Bulk jobs</a> need no agent.
+          <a href={jobsLink}>Bulk jobs</a> need no log-in as an agent.
         </p>
       </form>
     </main>

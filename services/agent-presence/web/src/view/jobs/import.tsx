@@ -111,7 +111,7 @@ function Verdict({ view }: { view: UploadView }) {
   return (
     <p class={`verdict is-${view.step}`} role="status">
       {view.step === "checking" && `${about}being checked…`}
-      {(view.step === "good" || view.step === "importing") && `${about}${view.summary || `${count(view.lines)} lines are good`}.`}
+      {(view.step === "good" || view.step === "importing") && `${about}good. Nothing is taken before you import it.`}
       {view.step === "bad" && `${about}${view.summary || `${count(view.errorCount)} errors`}.`}
     </p>
   );

@@ -37,7 +37,13 @@ export function Steering({ job, watch, asked, download }: Props) {
           >
             {runs ? "Pause" : "Resume"}
           </Button>
-          <Button kind="danger" icon="cross" busy={asked === "cancel"} off={asked !== undefined} onPress={() => dialog.current?.showModal()}>
+          <Button
+            kind="danger"
+            icon="cross"
+            busy={asked === "cancel"}
+            off={asked !== undefined}
+            onPress={() => dialog.current?.showModal()}
+          >
             Cancel
           </Button>
         </>
@@ -53,8 +59,8 @@ export function Steering({ job, watch, asked, download }: Props) {
       <dialog ref={dialog} class="dialog" aria-labelledby="cancel-title">
         <h2 id="cancel-title">Cancel this job?</h2>
         <p>
-          {count(job.pending)} items are pending. Those that have not begun are never done; those under way end as they will, and what was
-          applied stays. A cancelled job cannot be resumed.
+          {job.pending === 1 ? "1 item is" : `${count(job.pending)} items are`} pending. What has not begun is never done; what is under
+          way ends as it will, and what was applied stays. A cancelled job cannot be resumed.
         </p>
         <div class="dialog-acts">
           <Button kind="primary" onPress={() => dialog.current?.close()}>
