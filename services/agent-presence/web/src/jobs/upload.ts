@@ -73,7 +73,8 @@ export class Upload extends Subject<UploadView> {
       const csv = base64(new Uint8Array(await file.arrayBuffer()));
       if (this.#requestId === requestId) this.#csv = csv;
     } catch {
-      return this.show({ trouble: "The file cannot be read." });
+      if (this.#requestId === requestId) this.show({ trouble: "The file cannot be read." });
+      return;
     }
     if (this.#requestId === requestId) await this.check();
   }
