@@ -227,7 +227,7 @@ func TestARestartGoesOnWhereItWas(t *testing.T) {
 	cfg := s.told()
 	open := make(chan struct{})
 	s.downstream.answers(func(*http.Request) int { <-open; return http.StatusOK })
-	cfg.Downstream.Concurrency, cfg.Work.Concurrency = 2, 2
+	cfg.Downstream.Concurrency, cfg.Work.Concurrency = 3, 2
 	p := s.startPod("a", cfg)
 	j := p.mustCreate("r-1", upserts(50)...)
 	s.await("workers have some in hand", func() bool { _, calls, _ := s.downstream.standing(); return calls == 2 })

@@ -1,4 +1,4 @@
-// Package web serves the page: agent desktop and queue figures. Its source is beside this file; Vite builds it into dist,
+// Package web serves the page: agent desktop, queue figures and bulk jobs. Its source is beside this file; Vite builds it into dist,
 // which is embedded here.
 package web
 

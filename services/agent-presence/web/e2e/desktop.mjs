@@ -9,6 +9,7 @@
 import { parseArgs } from "node:util";
 import { camera, launch, open } from "./browser.mjs";
 import { Desk } from "./desk.mjs";
+import { steps } from "./steps.mjs";
 
 const usage = "usage: node desktop.mjs --url URL --tenant TENANT --agent AGENT [--shots DIR] [--timeout SECONDS per step] [--end]";
 
@@ -33,20 +34,7 @@ async function main({ url, tenant, agent, shots, timeout, end }) {
   const browser = await launch();
   const { page, errors } = await open(browser);
   const desk = new Desk(page, timeout);
-
-  // A step that fails says which it was, and leaves a picture of what was there instead.
-  const step = async (name, does) => {
-    try {
-      const detail = (await does()) ?? "";
-      console.log(`desktop: ${name} ${detail}`.trimEnd());
-      await shoot(page, name.replaceAll(" ", "-"));
-      return detail;
-    } catch (e) {
-      await shoot(page, `failed-${name.replaceAll(" ", "-")}`).catch(() => {});
-      const shown = await page.locator("body").innerText().catch(() => "nothing");
-      throw new Error(`${name}: ${e.message.split("\n")[0]}\nThe page shows:\n${shown.replace(/^/gm, "  | ")}`);
-    }
-  };
+  const step = steps("desktop", page, shoot);
 
   try {
     await step("logged in", () => desk.logIn(url, tenant, agent));

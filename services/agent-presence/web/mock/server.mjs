@@ -1,5 +1,5 @@
-// A Busyhour for development and tests: the desktop's WebSocket, the queue figures and the built page, with a scripted
-// call for every agent who goes available. Faults are played by POST /mock/<name>, or by the functions that start() gives.
+// A Busyhour for development and tests: the desktop's WebSocket, the queue figures, bulk jobs and the built page, with a
+// scripted call for every agent who goes available. Faults are played by POST /mock/<name>, or by the functions that start() gives.
 
 import { createReadStream, existsSync } from "node:fs";
 import { createServer } from "node:http";
@@ -9,6 +9,7 @@ import { WebSocketServer } from "ws";
 import { Agent, no } from "./agent.mjs";
 import * as calls from "./calls.mjs";
 import { figures } from "./figures.mjs";
+import { Jobs } from "./jobs.mjs";
 
 // Milliseconds. A pace without nextCall calls once per status change; without firstCall, never by itself.
 export const livelyPace = { firstCall: 2_000, nextCall: 6_000, offer: 15_000, connect: 900, wrapUp: 45_000, heartbeat: 5_000 };
@@ -19,8 +20,9 @@ const types = { ".html": "text/html", ".js": "text/javascript", ".css": "text/cs
 // As strict as the page promises to be able to live with.
 const policy = "default-src 'self'; connect-src 'self'; base-uri 'none'; frame-ancestors 'none'; form-action 'self'";
 
-export async function start({ port = 0, pace = livelyPace } = {}) {
-  const world = { pace, agents: new Map(), verified: true, screens: 0, received: [], calls: [calls.stuckCall()], ghosts: new Set(), closed: [] };
+export async function start({ port = 0, pace = livelyPace, jobs = new Jobs().seed() } = {}) {
+  const seen = { received: [], closed: [] };
+  const world = { pace, jobs, agents: new Map(), verified: true, away: "", screens: 0, calls: [calls.stuckCall()], ghosts: new Set(), ...seen };
   const faults = makeFaults(world);
   const server = createServer((req, res) => serve(world, faults, req, res));
   const sockets = new WebSocketServer({ server, path: "/ws/desktop" });
@@ -60,6 +62,11 @@ function makeFaults(world) {
     refuse: () => agents().forEach((a) => (a.refuseNext = no("OFFER_NOT_YOURS", "The offer went to somebody else", "Wait for the next one"))),
     // Contacts are gone, and their cards stay.
     haunt: () => agents().forEach((a) => a.cards.forEach((c) => world.ghosts.add(c.contactId))),
+    // Provisioning does not answer, is not passed on to, or is older than the page.
+    jobsAway: () => (world.away = "away"),
+    jobsUnnamed: () => (world.away = "unnamed"),
+    jobsOld: () => (world.away = "old"),
+    jobsBack: () => (world.away = ""),
     newEpoch: () => agents().forEach((a) => (a.epoch++, (a.presenceN = a.workloadN = 1))),
   };
 }
@@ -144,6 +151,8 @@ function serve(world, faults, req, res) {
   }
   const method = url.pathname.replace("/busyhour.routing.v1.RoutingService/", "");
   if (req.method === "POST" && routing[method]) return answer(routing[method], world, req, res);
+  const job = /^\/busyhour\.provisioning\.v1\.JobService\/(\w+)$/.exec(url.pathname);
+  if (req.method === "POST" && job) return answerJob(job[1], world, req, res);
   page(url.pathname, res);
 }
 
@@ -156,9 +165,26 @@ const routing = {
   },
 };
 
-async function answer(method, world, req, res) {
+const away = {
+  away: { status: 503, body: { code: "unavailable", message: "provisioning does not answer: try again" } },
+  old: { status: 501, body: { code: "unimplemented", message: "busyhour.provisioning.v1.JobService.ListJobs is not implemented" } },
+};
+
+async function answerJob(method, world, req, res) {
+  const request = JSON.parse(await bodyOf(req));
+  if (world.away === "unnamed") return res.writeHead(405).end("only GET and HEAD\n");
+  const { status, body } = away[world.away] ?? world.jobs.answer(method, request, world.verified);
+  res.writeHead(status, { "content-type": "application/json" }).end(JSON.stringify(lean(body)));
+}
+
+async function bodyOf(req) {
   let body = "";
   for await (const part of req) body += part;
+  return body;
+}
+
+async function answer(method, world, req, res) {
+  const body = await bodyOf(req);
   if (!world.verified && method === routing.CloseContact) {
     const message = "the state of tenant demo is not verified: try again in 1 s";
     return res.writeHead(503, { "content-type": "application/json" }).end(JSON.stringify({ code: "unavailable", message }));

@@ -3,6 +3,7 @@ import { CallsList } from "./calls/list";
 import { ServerClock } from "./desk/clock";
 import { Desktop } from "./desk/desktop";
 import { FiguresFeed } from "./figures/feed";
+import { AdminSession } from "./jobs/admin";
 import { App } from "./view/app";
 import { PartsContext } from "./view/hooks";
 import { Preferences } from "./view/preferences";
@@ -16,6 +17,7 @@ const desk = new Desktop({
 });
 const feed = new FiguresFeed();
 const calls = new CallsList();
+const admin = new AdminSession(sessionStorage);
 const preferences = new Preferences(localStorage);
 const ringer = new Ringer();
 
@@ -40,7 +42,7 @@ addEventListener("pointerdown", unlock);
 addEventListener("keydown", unlock);
 
 render(
-  <PartsContext.Provider value={{ desk, feed, calls, preferences, ringer }}>
+  <PartsContext.Provider value={{ desk, feed, calls, admin, preferences, ringer }}>
     <App />
   </PartsContext.Provider>,
   document.getElementById("app")!,

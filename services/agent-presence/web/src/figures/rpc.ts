@@ -4,6 +4,8 @@ export class RpcError extends Error {
   constructor(
     readonly code: string,
     message: string,
+    // Of HTTP.
+    readonly status = 0,
   ) {
     super(message);
   }
@@ -25,8 +27,8 @@ export async function call(method: string, request: object, signal: AbortSignal,
 async function failure(response: Response): Promise<RpcError> {
   try {
     const { code, message } = (await response.json()) as { code?: string; message?: string };
-    return new RpcError(code ?? "unknown", message ?? response.statusText);
+    return new RpcError(code ?? "unknown", message ?? response.statusText, response.status);
   } catch {
-    return new RpcError("unknown", `HTTP ${response.status} ${response.statusText}`.trim());
+    return new RpcError("unknown", `HTTP ${response.status} ${response.statusText}`.trim(), response.status);
   }
 }

@@ -6,29 +6,38 @@ import { CallsPanel } from "./calls";
 import { Cards } from "./cards";
 import { FiguresPanel } from "./figures";
 import { Header } from "./header";
-import { useDesk } from "./hooks";
+import { useDesk, useRoute } from "./hooks";
+import { JobsApart } from "./jobs/apart";
+import { JobsPage } from "./jobs/page";
 import { EnteringPage, LogInPage } from "./login";
+import { OfferBar } from "./offer";
 import { StatusBar } from "./status";
 
 export function App() {
   const { session, held } = useDesk();
+  const desk = useRoute().at === "desk";
   useTitle();
-  if (!session) return <LogInPage />;
-  if (!held.known) return <EnteringPage />;
+  if (!session) return desk ? <LogInPage /> : <JobsApart />;
+  if (!held.known && desk) return <EnteringPage />;
   return (
     <>
       <Header />
       <Banner />
-      <main class="desk">
-        <div class="desk-work">
-          <StatusBar />
-          <Cards />
-        </div>
-        <div class="desk-watch">
-          <FiguresPanel />
-          <CallsPanel />
-        </div>
-      </main>
+      {held.known && (
+        // Kept while the jobs are looked at: what it rings and notes must not be lost.
+        <main class="desk" hidden={!desk}>
+          <div class="desk-work">
+            <StatusBar />
+            <Cards />
+          </div>
+          <div class="desk-watch">
+            <FiguresPanel />
+            <CallsPanel />
+          </div>
+        </main>
+      )}
+      {!desk && <OfferBar />}
+      {!desk && <JobsPage tenant={session.tenant} actor={session.agentId} />}
       <Announcer />
     </>
   );
@@ -37,8 +46,10 @@ export function App() {
 // The tab says that an offer is there, also while another tab is looked at.
 function useTitle(): void {
   const { held } = useDesk();
+  const desk = useRoute().at === "desk";
   const offer = held.cards.find((c) => c.state === "CONTACT_STATE_OFFERED");
-  const title = offer ? `☎ ${who(offer)} – Busyhour` : held.known ? `${held.agentName} – Busyhour` : "Busyhour";
+  const page = desk ? held.known && held.agentName : "Jobs";
+  const title = offer ? `☎ ${who(offer)} – Busyhour` : page ? `${page} – Busyhour` : "Busyhour";
   useEffect(() => {
     document.title = title;
   }, [title]);

@@ -4,7 +4,7 @@ import { cardPlace, type Desktop, type View } from "../desk/desktop";
 import type { Card } from "../wire/wire";
 import { WorkCard } from "./card";
 import { EmptyState } from "./empty";
-import { useDesk, useParts, useSubject } from "./hooks";
+import { useDesk, useParts, useRoute, useSubject } from "./hooks";
 import { Notes } from "./notes";
 
 export function Cards() {
@@ -15,7 +15,8 @@ export function Cards() {
   const offer = cards.find((c) => c.state === "CONTACT_STATE_OFFERED");
   const region = useRef<HTMLElement | null>(null);
   useFocus(region, cards);
-  useKeys(desk, view, keys ? offer : undefined);
+  const seen = useRoute().at === "desk";
+  useKeys(desk, view, keys && seen ? offer : undefined);
   useEffect(() => ringer.ring(sound && offer !== undefined), [ringer, sound, offer !== undefined]);
   return (
     <section class="cards" ref={region} aria-labelledby="cards-title">

@@ -2,11 +2,13 @@ import { useRef } from "preact/hooks";
 import { Button } from "./button";
 import { useDesk, useParts, useSubject } from "./hooks";
 import { Logo } from "./icons";
+import { Nav } from "./nav";
 
 export function Header() {
   const { desk, preferences, ringer } = useParts();
   const { sound, keys } = useSubject(preferences);
   const { session, held } = useDesk();
+  const name = held.agentName || session?.agentId || "";
   const dialog = useRef<HTMLDialogElement>(null);
   const leave = () => (held.cards.length > 0 ? dialog.current?.showModal() : desk.logOut());
   const toggleSound = () => {
@@ -19,12 +21,13 @@ export function Header() {
         <Logo />
         <h1>Busyhour</h1>
       </div>
+      <Nav />
       <div class="person">
         <span class="avatar" aria-hidden="true">
-          {initials(held.agentName)}
+          {initials(name)}
         </span>
         <span class="person-name">
-          {held.agentName}
+          {name}
           <small>
             {session?.agentId} · {session?.tenant}
           </small>

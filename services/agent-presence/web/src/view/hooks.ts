@@ -1,8 +1,10 @@
 import { createContext } from "preact";
-import { useContext, useEffect, useState } from "preact/hooks";
+import { useContext, useEffect, useMemo, useState } from "preact/hooks";
 import type { CallsList, CallsView } from "../calls/list";
 import type { Desktop, View } from "../desk/desktop";
 import type { FiguresFeed, FiguresView } from "../figures/feed";
+import type { AdminSession } from "../jobs/admin";
+import { routeOf, type Route } from "../jobs/route";
 import type { Preferences } from "./preferences";
 import type { Ringer } from "./ringer";
 
@@ -10,6 +12,7 @@ export interface Parts {
   readonly desk: Desktop;
   readonly feed: FiguresFeed;
   readonly calls: CallsList;
+  readonly admin: AdminSession;
   readonly preferences: Preferences;
   readonly ringer: Ringer;
 }
@@ -52,4 +55,32 @@ export function useNow(ms = 250): number {
     return () => clearInterval(timer);
   }, [clock, ms]);
   return now;
+}
+
+export function useRoute(): Route {
+  const [hash, set] = useState(location.hash);
+  useEffect(() => {
+    const changed = () => set(location.hash);
+    addEventListener("hashchange", changed);
+    return () => removeEventListener("hashchange", changed);
+  }, []);
+  return useMemo(() => routeOf(hash), [hash]);
+}
+
+interface Polled {
+  start(): void;
+  stop(): void;
+}
+
+// Keeps it asking while the component is there and the page is looked at.
+export function usePolled(polled: Polled): void {
+  useEffect(() => {
+    const look = () => (document.visibilityState === "visible" ? polled.start() : polled.stop());
+    look();
+    document.addEventListener("visibilitychange", look);
+    return () => {
+      document.removeEventListener("visibilitychange", look);
+      polled.stop();
+    };
+  }, [polled]);
 }

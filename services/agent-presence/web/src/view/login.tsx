@@ -1,11 +1,12 @@
 import { useEffect, useRef, useState } from "preact/hooks";
 import { sentence } from "../desk/words";
+import { jobsLink } from "../jobs/route";
 import { Button } from "./button";
 import { useDesk, useParts } from "./hooks";
 import { Logo } from "./icons";
 
 // As the directory has it; the server checks again.
-const tenantPattern = "[a-z0-9][a-z0-9\\-]{0,62}";
+export const tenantPattern = "[a-z0-9][a-z0-9\\-]{0,62}";
 
 export function LogInPage() {
   const { desk, preferences } = useParts();
@@ -68,6 +69,9 @@ export function LogInPage() {
           Log in
         </button>
         <p class="hint">Both stand in your contact centre's directory. A reload of the page keeps you logged in; closing the tab does not.</p>
+        <p class="hint">
+          <a href={jobsLink}>Bulk jobs</a> need no log-in as an agent.
+        </p>
       </form>
     </main>
   );

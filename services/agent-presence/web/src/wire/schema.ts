@@ -57,6 +57,9 @@ function unsigned(proto: string): Type<number> {
 export const uint32 = unsigned("uint32");
 export const uint64 = unsigned("uint64");
 
+// Base64, as the mapping has it.
+export const bytes: Type<string> = { proto: "bytes", read: text.read };
+
 // Milliseconds since 1970 by the server's clock; 0 is "not set".
 export const timestamp: Type<number> = {
   proto: "google.protobuf.Timestamp",

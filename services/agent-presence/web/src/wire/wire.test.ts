@@ -12,6 +12,7 @@ const files = [
   "busyhour/presence/v1/desktop.proto",
   "busyhour/routing/v1/contact.proto",
   "busyhour/routing/v1/routing.proto",
+  "busyhour/provisioning/v1/job.proto",
 ];
 
 interface Declared {

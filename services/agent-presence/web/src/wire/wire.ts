@@ -1,7 +1,7 @@
-// The messages that the page exchanges with Busyhour, by hand: the frames of the desktop's WebSocket and the queue
-// figures. wire.test.ts holds every description here against api/proto, both ways.
+// The messages that the page exchanges with Busyhour, by hand: the frames of the desktop's WebSocket, the queue figures
+// and bulk jobs. wire.test.ts holds every description here against api/proto, both ways.
 
-import { flag, list, maybe, message, oneOf, text, textMap, timestamp, uint32, uint64, type Of } from "./schema";
+import { bytes, flag, list, maybe, message, oneOf, text, textMap, timestamp, uint32, uint64, type Of } from "./schema";
 
 // Fields that the page has no use for. A new field of a .proto must be described below or named here.
 export const unread: Record<string, readonly string[]> = {
@@ -12,11 +12,16 @@ export const unread: Record<string, readonly string[]> = {
   ],
   "busyhour.routing.v1.Reservation": ["workload", "offeredAt", "acceptedAt"],
   "busyhour.routing.v1.Terms": ["offerTimeoutMs", "wrapUpLimitMs", "maxWaitMs", "serviceLevelTargetMs", "retryAfterMs"],
+  "busyhour.provisioning.v1.Item": ["agent", "queue", "ifRevision"],
+  "busyhour.provisioning.v1.Request": ["tenant", "jobId", "number", "total", "actor", "requestedAt", "priority"],
+  "busyhour.provisioning.v1.Outcome": ["tenant", "jobId", "revision", "begunAt"],
+  "busyhour.provisioning.v1.Job": ["tenant", "digest"],
 };
 
 const common = "busyhour.common.v1.";
 const presence = "busyhour.presence.v1.";
 const routing = "busyhour.routing.v1.";
+const provisioning = "busyhour.provisioning.v1.";
 
 export const Revision = message(common + "Revision", { epoch: uint32, n: uint32 });
 export const Refusal = message(common + "Refusal", {
@@ -226,6 +231,125 @@ export const CloseContactResponse = message(routing + "CloseContactResponse", {
   outcome: CloseOutcome,
 });
 
+// Bulk jobs, as an administrator sees and steers them.
+export const Priority = oneOf(
+  provisioning + "Priority",
+  "PRIORITY_UNSPECIFIED",
+  "PRIORITY_BULK",
+  "PRIORITY_NORMAL",
+  "PRIORITY_URGENT",
+);
+export const ItemOutcome = oneOf(
+  provisioning + "ItemOutcome",
+  "ITEM_OUTCOME_UNSPECIFIED",
+  "ITEM_OUTCOME_PENDING",
+  "ITEM_OUTCOME_APPLIED",
+  "ITEM_OUTCOME_FAILED",
+  "ITEM_OUTCOME_CANCELLED",
+);
+export const ItemKind = oneOf(
+  provisioning + "Item.Kind",
+  "KIND_UNSPECIFIED",
+  "KIND_UPSERT_AGENT",
+  "KIND_DELETE_AGENT",
+  "KIND_CREATE_AGENT",
+  "KIND_UPDATE_AGENT",
+  "KIND_DEACTIVATE_AGENT",
+  "KIND_ACTIVATE_AGENT",
+  "KIND_SET_SKILLS",
+  "KIND_REMOVE_SKILLS",
+  "KIND_UPSERT_QUEUE",
+  "KIND_DELETE_QUEUE",
+  "KIND_CREATE_QUEUE",
+  "KIND_UPDATE_QUEUE",
+  "KIND_JOIN_QUEUES",
+  "KIND_LEAVE_QUEUES",
+);
+export const Item = message(provisioning + "Item", { kind: ItemKind });
+export const ItemRequest = message(provisioning + "Request", { item: maybe(Item) });
+export const Outcome = message(provisioning + "Outcome", {
+  number: uint32,
+  agentId: text,
+  outcome: ItemOutcome,
+  reason: text,
+  at: timestamp,
+  attempts: uint32,
+  request: maybe(ItemRequest),
+  entity: text,
+  note: text,
+});
+export const JobFile = message(provisioning + "File", { name: text, sha256: bytes, bytes: uint64 });
+export const Job = message(provisioning + "Job", {
+  id: text,
+  requestId: text,
+  actor: text,
+  createdAt: timestamp,
+  total: uint32,
+  applied: uint32,
+  failed: uint32,
+  pending: uint32,
+  acceptedAt: timestamp,
+  cancelled: uint32,
+  priority: Priority,
+  pausedAt: timestamp,
+  cancelledAt: timestamp,
+  changedBy: text,
+  file: maybe(JobFile),
+  retryOf: text,
+  unsettled: flag,
+});
+export const LineError = message(provisioning + "LineError", { line: uint32, column: text, problem: text });
+export const ImportAgentsRequest = message(provisioning + "ImportAgentsRequest", {
+  tenant: text,
+  requestId: text,
+  csv: bytes,
+  actor: text,
+  dryRun: flag,
+  priority: Priority,
+  fileName: text,
+});
+export const ImportAgentsResponse = message(provisioning + "ImportAgentsResponse", {
+  job: maybe(Job),
+  errors: list(LineError),
+  errorCount: uint32,
+  lines: uint32,
+  summary: text,
+});
+export const GetJobRequest = message(provisioning + "GetJobRequest", { tenant: text, id: text });
+export const GetJobResponse = message(provisioning + "GetJobResponse", { job: Job, verified: flag });
+export const ListJobsRequest = message(provisioning + "ListJobsRequest", { tenant: text, pageSize: uint32, pageToken: text });
+export const ListJobsResponse = message(provisioning + "ListJobsResponse", {
+  jobs: list(Job),
+  nextPageToken: text,
+  verified: flag,
+});
+export const PauseJobRequest = message(provisioning + "PauseJobRequest", { tenant: text, id: text, actor: text });
+export const PauseJobResponse = message(provisioning + "PauseJobResponse", { job: Job });
+export const ResumeJobRequest = message(provisioning + "ResumeJobRequest", { tenant: text, id: text, actor: text });
+export const ResumeJobResponse = message(provisioning + "ResumeJobResponse", { job: Job });
+export const CancelJobRequest = message(provisioning + "CancelJobRequest", { tenant: text, id: text, actor: text });
+export const CancelJobResponse = message(provisioning + "CancelJobResponse", { job: Job });
+export const RetryJobRequest = message(provisioning + "RetryJobRequest", {
+  tenant: text,
+  id: text,
+  requestId: text,
+  actor: text,
+  priority: Priority,
+});
+export const RetryJobResponse = message(provisioning + "RetryJobResponse", { job: Job });
+export const ListOutcomesRequest = message(provisioning + "ListOutcomesRequest", {
+  tenant: text,
+  jobId: text,
+  pageSize: uint32,
+  pageToken: text,
+  outcome: ItemOutcome,
+});
+export const ListOutcomesResponse = message(provisioning + "ListOutcomesResponse", {
+  outcomes: list(Outcome),
+  nextPageToken: text,
+  verified: flag,
+});
+
 export type Revision = Of<typeof Revision>;
 export type Refusal = Of<typeof Refusal>;
 export type Status = Of<typeof Status>;
@@ -247,6 +371,17 @@ export type QueueFigures = Of<typeof QueueFigures>;
 export type Contact = Of<typeof Contact>;
 export type ListContactsResponse = Of<typeof ListContactsResponse>;
 export type CloseOutcome = Of<typeof CloseOutcome>;
+export type Priority = Of<typeof Priority>;
+export type ItemOutcome = Of<typeof ItemOutcome>;
+export type ItemKind = Of<typeof ItemKind>;
+export type Outcome = Of<typeof Outcome>;
+export type Job = Of<typeof Job>;
+export type LineError = Of<typeof LineError>;
+export type ImportAgentsRequest = Of<typeof ImportAgentsRequest>;
+export type ImportAgentsResponse = Of<typeof ImportAgentsResponse>;
+export type GetJobResponse = Of<typeof GetJobResponse>;
+export type ListJobsResponse = Of<typeof ListJobsResponse>;
+export type ListOutcomesResponse = Of<typeof ListOutcomesResponse>;
 export type Figures = Of<typeof GetQueueFiguresResponse>;
 
 // One arm of a ClientFrame.

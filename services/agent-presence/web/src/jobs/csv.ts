@@ -1,0 +1,25 @@
+// Outcomes as CSV, with the columns that `busyhour provision outcomes` writes (pure).
+
+import type { Outcome } from "../wire/wire";
+import { outcomeWord } from "./words";
+
+export const heading = line(["number", "agent", "outcome", "reason", "attempts", "at"]);
+
+export function row(o: Outcome): string {
+  const at = o.at === 0 ? "" : new Date(o.at).toISOString().replace(/\.\d+Z$/, "Z");
+  const who = o.agentId || o.entity; // a queue has no agent's id
+  return line([String(o.number), harmless(who), outcomeWord(o.outcome), harmless(o.reason), String(o.attempts), at]);
+}
+
+// Keeps a spreadsheet from taking a cell for a formula, as OWASP advises against CSV injection.
+export function harmless(cell: string): string {
+  return /^[=+\-@\t\r\n]/.test(cell) ? `'${cell}` : cell;
+}
+
+function line(cells: readonly string[]): string {
+  return `${cells.map(quoted).join(",")}\n`;
+}
+
+function quoted(cell: string): string {
+  return /[",\r\n]|^\s/.test(cell) ? `"${cell.replaceAll('"', '""')}"` : cell;
+}
