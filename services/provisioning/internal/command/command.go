@@ -4,12 +4,14 @@ package command
 
 import (
 	"encoding/base64"
+	"fmt"
 	"strconv"
 
 	"google.golang.org/protobuf/proto"
 
 	commonv1 "github.com/busyhour/busyhour/api/gen/busyhour/common/v1"
 	"github.com/busyhour/busyhour/pkg/refusal"
+	"github.com/busyhour/busyhour/services/provisioning/internal/flow"
 )
 
 // MaxMessage bounds one message in: an import of 3 MiB, as JSON a third more, and what stands around it.
@@ -48,8 +50,7 @@ func pageAfter(kind, token string) (last string, err error) {
 	}
 	text, err := base64.RawURLEncoding.DecodeString(token)
 	if err != nil || len(text) <= len(kind) || string(text[:len(kind)+1]) != kind+":" {
-		return "", refusal.New(refusal.Invalid, "PAGE_TOKEN", "page_token is not one that this list gave").
-			To("take next_page_token as it came, or none to begin")
+		return "", badToken()
 	}
 	return string(text[len(kind)+1:]), nil
 }
@@ -61,8 +62,32 @@ func pageAfterNumber(kind, token string) (uint32, error) {
 	}
 	n, err := strconv.ParseUint(text, 10, 32)
 	if err != nil {
-		return 0, refusal.New(refusal.Invalid, "PAGE_TOKEN", "page_token is not one that this list gave").
-			To("take next_page_token as it came, or none to begin")
+		return 0, badToken()
 	}
 	return uint32(n), nil
+}
+
+// pageTokenOf is where a page of jobs ended; empty if it was the last.
+func pageTokenOf(next *flow.Mark) string {
+	if next == nil {
+		return ""
+	}
+	return pageToken("jobs", fmt.Sprintf("%d/%d", next.Created, next.Skip))
+}
+
+func pageFrom(token string) (*flow.Mark, error) {
+	text, err := pageAfter("jobs", token)
+	if err != nil || text == "" {
+		return nil, err
+	}
+	m := &flow.Mark{}
+	if _, err := fmt.Sscanf(text, "%d/%d", &m.Created, &m.Skip); err != nil || m.Skip < 0 {
+		return nil, badToken()
+	}
+	return m, nil
+}
+
+func badToken() error {
+	return refusal.New(refusal.Invalid, "PAGE_TOKEN", "page_token is not one that this list gave").
+		To("take next_page_token as it came, or none to begin")
 }

@@ -7,16 +7,12 @@ import (
 	"connectrpc.com/connect"
 
 	provisioningv1 "github.com/busyhour/busyhour/api/gen/busyhour/provisioning/v1"
-	"github.com/busyhour/busyhour/api/gen/busyhour/provisioning/v1/provisioningv1connect"
 	"github.com/busyhour/busyhour/services/provisioning/internal/flow"
 	"github.com/busyhour/busyhour/services/provisioning/internal/job"
 )
 
 // Job is JobService.
-type Job struct {
-	provisioningv1connect.UnimplementedJobServiceHandler
-	flow *flow.Flow
-}
+type Job struct{ flow *flow.Flow }
 
 // NewJob makes a Job.
 func NewJob(f *flow.Flow) *Job { return &Job{flow: f} }
@@ -25,6 +21,7 @@ func NewJob(f *flow.Flow) *Job { return &Job{flow: f} }
 func (j *Job) CreateJob(ctx context.Context, req *connect.Request[provisioningv1.CreateJobRequest]) (*connect.Response[provisioningv1.CreateJobResponse], error) {
 	made, err := j.flow.CreateJob(ctx, job.Order{
 		Tenant: req.Msg.GetTenant(), RequestID: req.Msg.GetRequestId(), Actor: orAPI(req.Msg.GetActor()), Items: req.Msg.GetItems(),
+		Priority: req.Msg.GetPriority(),
 	})
 	if err != nil {
 		return nil, err
@@ -37,7 +34,10 @@ const maxErrors = 1000
 
 // ImportAgents takes the agents of a file, all or none.
 func (j *Job) ImportAgents(ctx context.Context, req *connect.Request[provisioningv1.ImportAgentsRequest]) (*connect.Response[provisioningv1.ImportAgentsResponse], error) {
-	order := job.Order{Tenant: req.Msg.GetTenant(), RequestID: req.Msg.GetRequestId(), Actor: orAPI(req.Msg.GetActor())}
+	order := job.Order{
+		Tenant: req.Msg.GetTenant(), RequestID: req.Msg.GetRequestId(), Actor: orAPI(req.Msg.GetActor()), Priority: req.Msg.GetPriority(),
+		File: job.FileOf(req.Msg.GetFileName(), req.Msg.GetCsv()),
+	}
 	im, err := j.flow.ImportAgents(ctx, order, req.Msg.GetCsv(), req.Msg.GetDryRun())
 	if err != nil {
 		return nil, err
@@ -73,6 +73,62 @@ func (j *Job) ListOutcomes(ctx context.Context, req *connect.Request[provisionin
 		res.NextPageToken = pageToken("items", strconv.FormatUint(uint64(page.Last), 10))
 	}
 	return connect.NewResponse(res), nil
+}
+
+// ListJobs reads jobs, the newest first.
+func (j *Job) ListJobs(ctx context.Context, req *connect.Request[provisioningv1.ListJobsRequest]) (*connect.Response[provisioningv1.ListJobsResponse], error) {
+	from, err := pageFrom(req.Msg.GetPageToken())
+	if err != nil {
+		return nil, err
+	}
+	n := int(req.Msg.GetPageSize())
+	if n == 0 {
+		n = 20
+	}
+	page, verified, err := j.flow.ListJobs(ctx, req.Msg.GetTenant(), from, n)
+	if err != nil {
+		return nil, err
+	}
+	return connect.NewResponse(&provisioningv1.ListJobsResponse{Jobs: page.Jobs, NextPageToken: pageTokenOf(page.Next), Verified: verified}), nil
+}
+
+// PauseJob lets no further item begin.
+func (j *Job) PauseJob(ctx context.Context, req *connect.Request[provisioningv1.PauseJobRequest]) (*connect.Response[provisioningv1.PauseJobResponse], error) {
+	paused, err := j.flow.PauseJob(ctx, req.Msg.GetTenant(), req.Msg.GetId(), orAPI(req.Msg.GetActor()))
+	if err != nil {
+		return nil, err
+	}
+	return connect.NewResponse(&provisioningv1.PauseJobResponse{Job: paused}), nil
+}
+
+// ResumeJob lets a paused job go on.
+func (j *Job) ResumeJob(ctx context.Context, req *connect.Request[provisioningv1.ResumeJobRequest]) (*connect.Response[provisioningv1.ResumeJobResponse], error) {
+	resumed, err := j.flow.ResumeJob(ctx, req.Msg.GetTenant(), req.Msg.GetId(), orAPI(req.Msg.GetActor()))
+	if err != nil {
+		return nil, err
+	}
+	return connect.NewResponse(&provisioningv1.ResumeJobResponse{Job: resumed}), nil
+}
+
+// CancelJob ends what has not begun.
+func (j *Job) CancelJob(ctx context.Context, req *connect.Request[provisioningv1.CancelJobRequest]) (*connect.Response[provisioningv1.CancelJobResponse], error) {
+	cancelled, err := j.flow.CancelJob(ctx, req.Msg.GetTenant(), req.Msg.GetId(), orAPI(req.Msg.GetActor()))
+	if err != nil {
+		return nil, err
+	}
+	return connect.NewResponse(&provisioningv1.CancelJobResponse{Job: cancelled}), nil
+}
+
+// RetryJob makes a job of another's failed items.
+func (j *Job) RetryJob(ctx context.Context, req *connect.Request[provisioningv1.RetryJobRequest]) (*connect.Response[provisioningv1.RetryJobResponse], error) {
+	made, err := j.flow.RetryJob(ctx, job.Order{
+		Tenant: req.Msg.GetTenant(), RequestID: req.Msg.GetRequestId(), Actor: orAPI(req.Msg.GetActor()), Priority: req.Msg.GetPriority(),
+		RetryOf: req.Msg.GetId(),
+	})
+	if err != nil {
+		return nil, err
+	}
+	return connect.NewResponse(&provisioningv1.RetryJobResponse{Job: made}), nil
 }
 
 func orAPI(a string) string {

@@ -66,14 +66,10 @@ func Create(p Present, wish *Entry, now time.Time) (*Entry, error) {
 	return write(p, wish, now)
 }
 
-// Replace refuses if there is none, and if the caller has seen another revision than the one that stands there.
-func Replace(p Present, wish *Entry, seen *commonv1.Revision, now time.Time) (*Entry, error) {
-	if !p.Live() {
-		return nil, missing(p)
-	}
-	if seen != nil && (seen.GetEpoch() != p.Epoch || seen.GetN() != p.N) {
-		return nil, refusal.New(refusal.Impossible, "STALE", "if_revision is %d.%d, but it stands at %d.%d: somebody changed it meanwhile",
-			seen.GetEpoch(), seen.GetN(), p.Epoch, p.N).At(p.Record, p.Epoch, p.N).To("read it again and repeat the change")
+// Replace refuses if there is none.
+func Replace(p Present, wish *Entry, now time.Time) (*Entry, error) {
+	if err := Existing(p); err != nil {
+		return nil, err
 	}
 	return Upsert(p, wish, now)
 }
@@ -100,6 +96,18 @@ func Remove(p Present, wish *Entry, now time.Time) (*Entry, error) {
 		return nil, nil
 	}
 	return write(p, wish, now)
+}
+
+// Unmoved refuses if the caller has seen another revision than the one that stands there; nil: they have seen none.
+func Unmoved(p Present, seen *commonv1.Revision) error {
+	if seen != nil && !p.Live() {
+		return missing(p)
+	}
+	if seen == nil || seen.GetEpoch() == p.Epoch && seen.GetN() == p.N {
+		return nil
+	}
+	return refusal.New(refusal.Impossible, "STALE", "if_revision is %d.%d, but it stands at %d.%d: somebody changed it meanwhile",
+		seen.GetEpoch(), seen.GetN(), p.Epoch, p.N).At(p.Record, p.Epoch, p.N).To("read it again and repeat the change")
 }
 
 // Existing refuses what is not there.

@@ -37,7 +37,7 @@ func TestMoves(t *testing.T) {
 	states := []Present{standing(nil), standing(written(ann("Ann"))), standing(deleted)}
 	moves := map[string]func(Present) (*Entry, error){
 		"create":  func(p Present) (*Entry, error) { return Create(p, ann("New"), noon) },
-		"replace": func(p Present) (*Entry, error) { return Replace(p, ann("New"), nil, noon) },
+		"replace": func(p Present) (*Entry, error) { return Replace(p, ann("New"), noon) },
 		"upsert":  func(p Present) (*Entry, error) { return Upsert(p, ann("New"), noon) },
 		"delete":  func(p Present) (*Entry, error) { return Delete(p, NoAgent("acme", "hr", "ann"), noon) },
 		"remove":  func(p Present) (*Entry, error) { return Remove(p, NoAgent("acme", "hr", "ann"), noon) },
@@ -73,13 +73,17 @@ func told(p Present, e *Entry, err error) string {
 
 func TestSecondWriterOfARevisionLoses(t *testing.T) {
 	p := standing(written(ann("Ann")))
-	if _, err := Replace(p, ann("Anna"), &commonv1.Revision{Epoch: 7, N: 3}, noon); err != nil {
-		t.Errorf("the revision that stands there: %v", err)
+	for _, seen := range []*commonv1.Revision{nil, {Epoch: 7, N: 3}} {
+		if err := Unmoved(p, seen); err != nil {
+			t.Errorf("the revision that stands there: %v", err)
+		}
 	}
-	_, err := Replace(p, ann("Anna"), &commonv1.Revision{Epoch: 7, N: 2}, noon)
-	no, _ := refusal.As(err)
+	no, _ := refusal.As(Unmoved(p, &commonv1.Revision{Epoch: 7, N: 2}))
 	if no == nil || no.Reason != "STALE" || no.Message != "if_revision is 7.2, but it stands at 7.3: somebody changed it meanwhile" {
-		t.Errorf("an older revision: %v, want STALE that names both", err)
+		t.Errorf("an older revision: %v, want STALE that names both", no)
+	}
+	if no, _ := refusal.As(Unmoved(Present{Record: "agent:ann"}, &commonv1.Revision{Epoch: 7, N: 2})); no == nil || no.Reason != "NOT_FOUND" {
+		t.Errorf("a revision of nobody: %v, want NOT_FOUND", no)
 	}
 }
 

@@ -4,15 +4,14 @@ import (
 	"fmt"
 	"strings"
 
-	provisioningv1 "github.com/busyhour/busyhour/api/gen/busyhour/provisioning/v1"
 	"github.com/busyhour/busyhour/pkg/refusal"
 )
 
-// UnknownQueues are the queues an agent names that do not exist. An agent of such a queue would wait for calls that
+// UnknownQueues are those that an agent is to serve and that do not exist. An agent of such a queue would wait for calls that
 // never come, and nobody would see why.
-func UnknownQueues(a *provisioningv1.Agent, exists func(id string) bool) []Problem {
+func UnknownQueues(ids []string, exists func(id string) bool) []Problem {
 	var p problems
-	for _, id := range a.GetQueueIds() {
+	for _, id := range ids {
 		if !exists(id) {
 			p.add("queues", "queue %q does not exist", Short(id))
 		}

@@ -1,11 +1,15 @@
 package directory
 
 import (
+	"errors"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"buf.build/go/protovalidate"
 
 	commonv1 "github.com/busyhour/busyhour/api/gen/busyhour/common/v1"
 	provisioningv1 "github.com/busyhour/busyhour/api/gen/busyhour/provisioning/v1"
@@ -18,6 +22,7 @@ const (
 	maxID         = 128
 	maxName       = 128
 	maxAddress    = 256
+	maxExternalID = 256
 	maxSkills     = 200
 	maxSkillName  = 64
 	maxLevel      = 100
@@ -47,6 +52,29 @@ func CheckAgent(a *provisioningv1.Agent) []Problem {
 	p.queues(a.GetQueueIds())
 	p.capacity(a.GetCapacity())
 	p.text("address", a.GetAddress(), maxAddress)
+	p.text("external_id", a.GetExternalId(), maxExternalID)
+	return p
+}
+
+// CheckSkills is CheckAgent for a change of skills, of which only those and the id count.
+func CheckSkills(a *provisioningv1.Agent) []Problem {
+	var p problems
+	p.id("id", a.GetId())
+	if len(a.GetSkills()) == 0 {
+		p.add("skills", "are missing")
+	}
+	p.skills("skills", a.GetSkills(), maxSkills)
+	return p
+}
+
+// CheckServed is CheckAgent for a change of queues, of which only those and the id count.
+func CheckServed(a *provisioningv1.Agent) []Problem {
+	var p problems
+	p.id("id", a.GetId())
+	if len(a.GetQueueIds()) == 0 {
+		p.add("queues", "are missing")
+	}
+	p.queues(a.GetQueueIds())
 	return p
 }
 
@@ -63,7 +91,28 @@ func CheckQueue(q *provisioningv1.Queue) []Problem {
 	p.id("id", q.GetId())
 	p.name(q.GetName())
 	p.skills("required_skills", q.GetRequiredSkills(), maxQueueSkill)
+	p.text("external_id", q.GetExternalId(), maxExternalID)
 	return p
+}
+
+// CheckWholeQueue is CheckQueue and the contract's own validation, which nobody has applied to an item's queue.
+func CheckWholeQueue(q *provisioningv1.Queue) []Problem {
+	p := problems(CheckQueue(q))
+	var invalid *protovalidate.ValidationError
+	if errors.As(protovalidate.Validate(q), &invalid) {
+		for _, v := range invalid.Violations {
+			field := protovalidate.FieldPathString(v.Proto.GetField())
+			if !p.names(field) {
+				p.add(field, "%s", v.Proto.GetMessage())
+			}
+		}
+	}
+	return p
+}
+
+// names reports whether there is a problem with the field, or with what it is a part of.
+func (p problems) names(field string) bool {
+	return slices.ContainsFunc(p, func(one Problem) bool { return field == one.Field || strings.HasPrefix(field, one.Field+"[") })
 }
 
 func (p *problems) id(field, id string) {

@@ -1,8 +1,10 @@
 package flow
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
+	"time"
 
 	"google.golang.org/protobuf/proto"
 
@@ -21,71 +23,97 @@ type Standing struct {
 
 // CreateAgent makes an agent.
 func (f *Flow) CreateAgent(ctx context.Context, tenant, actor string, a *provisioningv1.Agent) (Standing, error) {
-	return f.change(ctx, directory.AgentEntry(tenant, actor, a), func(tx *commit.Tx, p directory.Present, wish *directory.Entry) (*directory.Entry, error) {
-		return directory.Create(p, wish, tx.Now())
-	})
+	return f.change(ctx, directory.AgentEntry(tenant, actor, a), directory.Create)
 }
 
 // UpdateAgent replaces an agent, if it still stands at the revision the caller has seen.
 func (f *Flow) UpdateAgent(ctx context.Context, tenant, actor string, a *provisioningv1.Agent, seen *commonv1.Revision) (Standing, error) {
-	return f.change(ctx, directory.AgentEntry(tenant, actor, a), func(tx *commit.Tx, p directory.Present, wish *directory.Entry) (*directory.Entry, error) {
-		return directory.Replace(p, wish, seen, tx.Now())
-	})
+	return f.change(ctx, directory.AgentEntry(tenant, actor, a), unmoved(seen, directory.Replace))
 }
 
 // DeleteAgent deletes an agent.
 func (f *Flow) DeleteAgent(ctx context.Context, tenant, actor, id string) (Standing, error) {
-	return f.change(ctx, directory.NoAgent(tenant, actor, id), func(tx *commit.Tx, p directory.Present, wish *directory.Entry) (*directory.Entry, error) {
-		return directory.Delete(p, wish, tx.Now())
-	})
+	return f.change(ctx, directory.NoAgent(tenant, actor, id), directory.Delete)
 }
 
 // CreateQueue makes a queue.
 func (f *Flow) CreateQueue(ctx context.Context, tenant, actor string, q *provisioningv1.Queue) (Standing, error) {
-	return f.change(ctx, directory.QueueEntry(tenant, actor, q), func(tx *commit.Tx, p directory.Present, wish *directory.Entry) (*directory.Entry, error) {
-		return directory.Create(p, wish, tx.Now())
-	})
+	return f.change(ctx, directory.QueueEntry(tenant, actor, q), directory.Create)
 }
 
 // UpdateQueue replaces a queue, if it still stands at the revision the caller has seen.
 func (f *Flow) UpdateQueue(ctx context.Context, tenant, actor string, q *provisioningv1.Queue, seen *commonv1.Revision) (Standing, error) {
-	return f.change(ctx, directory.QueueEntry(tenant, actor, q), func(tx *commit.Tx, p directory.Present, wish *directory.Entry) (*directory.Entry, error) {
-		return directory.Replace(p, wish, seen, tx.Now())
-	})
+	return f.change(ctx, directory.QueueEntry(tenant, actor, q), unmoved(seen, directory.Replace))
 }
 
 // DeleteQueue deletes a queue that no agent serves.
 func (f *Flow) DeleteQueue(ctx context.Context, tenant, actor, id string) (Standing, error) {
-	return f.change(ctx, directory.NoQueue(tenant, actor, id), func(tx *commit.Tx, p directory.Present, wish *directory.Entry) (*directory.Entry, error) {
-		return directory.Delete(p, wish, tx.Now())
-	})
+	return f.change(ctx, directory.NoQueue(tenant, actor, id), directory.Delete)
 }
 
-// move decides about one entry.
-type move func(tx *commit.Tx, p directory.Present, wish *directory.Entry) (*directory.Entry, error)
+// move decides about one entry; see package directory.
+type move func(p directory.Present, wish *directory.Entry, now time.Time) (*directory.Entry, error)
+
+// unmoved is a move that refuses if the caller has seen another revision than the one that stands there.
+func unmoved(seen *commonv1.Revision, m move) move {
+	return func(p directory.Present, wish *directory.Entry, now time.Time) (*directory.Entry, error) {
+		if err := directory.Unmoved(p, seen); err != nil {
+			return nil, err
+		}
+		return m(p, wish, now)
+	}
+}
+
+// wish is how somebody wishes an entry to stand in the directory.
+type wish struct {
+	entry *directory.Entry
+	// partial: the entry says whose it is, and no more.
+	partial bool
+	joins   []string // the queues that its agent is to serve
+	move    move
+}
 
 // change makes a change that a caller waits for.
-func (f *Flow) change(ctx context.Context, wish *directory.Entry, decide move) (Standing, error) {
-	standing, result, err := f.commit(ctx, wish, rand.Text(), decide)
-	return standing, f.answer(ctx, wish.GetTenant(), result, err)
+func (f *Flow) change(ctx context.Context, entry *directory.Entry, m move) (Standing, error) {
+	w := wish{entry: entry, joins: entry.GetAgent().GetQueueIds(), move: m}
+	standing, result, err := f.commit(ctx, w, rand.Text(), alone{})
+	return standing, f.answer(ctx, entry.GetTenant(), result, err)
 }
 
+// along is what else a commit decides about than the entry.
+type along interface {
+	// ask asks for records.
+	ask(tx *commit.Tx)
+	// may says what stands in the way, before anything is decided.
+	may() error
+	// put puts what goes with the decision into the commit.
+	put(tx *commit.Tx) error
+}
+
+// alone is an entry and nothing else.
+type alone struct{}
+
+func (alone) ask(*commit.Tx)       {}
+func (alone) may() error           { return nil }
+func (alone) put(*commit.Tx) error { return nil }
+
 // commit makes a change, and tells of it at once. op is the operation's id.
-func (f *Flow) commit(ctx context.Context, wish *directory.Entry, op string, decide move) (Standing, commit.Result, error) {
+func (f *Flow) commit(ctx context.Context, w wish, op string, with along) (Standing, commit.Result, error) {
 	var entry *directory.Entry
-	result, err := f.store.Do(ctx, wish.GetTenant(), op, func(ctx context.Context, tx *commit.Tx) (err error) {
-		entry, err = f.decide(ctx, tx, wish, op, decide)
+	result, err := f.store.Do(ctx, w.entry.GetTenant(), op, func(ctx context.Context, tx *commit.Tx) (err error) {
+		entry, err = decide(ctx, tx, w, op, with)
 		return err
 	})
-	if err == nil && (result.Changed || result.Duplicate) {
+	if err == nil && (result.Revision != result.Previous || result.Duplicate) {
 		f.push.Entry(ctx, result.Record, entry)
 	}
 	return Standing{entry, result.Revision}, result, err
 }
 
 // decide loads what the decision rests on, decides, and returns the entry as it stands after.
-func (f *Flow) decide(ctx context.Context, tx *commit.Tx, wish *directory.Entry, op string, decide move) (*directory.Entry, error) {
-	loaded := ask(tx, wish)
+func decide(ctx context.Context, tx *commit.Tx, w wish, op string, with along) (*directory.Entry, error) {
+	loaded := ask(tx, w)
+	with.ask(tx)
 	if err := tx.Fetch(ctx); err != nil {
 		return nil, err
 	}
@@ -96,15 +124,15 @@ func (f *Flow) decide(ctx context.Context, tx *commit.Tx, wish *directory.Entry,
 	if loaded.entry.Op == op { // our own commit, whose answer did not reach us
 		return present.Entry, nil
 	}
-	if err := loaded.refuse(present, wish); err != nil {
+	if err := cmp.Or(with.may(), loaded.refuse(present, w)); err != nil {
 		return nil, err
 	}
-	after, err := decide(tx, present, proto.CloneOf(wish))
+	after, err := w.move(present, proto.CloneOf(w.entry), tx.Now())
 	if err != nil || after == nil {
-		return present.Entry, err
+		return present.Entry, cmp.Or(err, with.put(tx))
 	}
 	tx.Guard(loaded.queues...)
-	return after, state.PutEntry(tx, loaded.entry, present, after)
+	return after, cmp.Or(state.PutEntry(tx, loaded.entry, present, after), with.put(tx))
 }
 
 // loaded is what a decision about an entry rests on.
@@ -115,35 +143,38 @@ type loaded struct {
 	serving *commit.Members  // some of them
 }
 
-func ask(tx *commit.Tx, wish *directory.Entry) *loaded {
+func ask(tx *commit.Tx, w wish) *loaded {
 	l := &loaded{}
-	if q := wish.GetQueue(); q != nil {
+	if q := w.entry.GetQueue(); q != nil {
 		l.entry = tx.Record(state.Queue(q.GetId()))
-		if wish.GetDeleted() {
+		if w.entry.GetDeleted() {
 			l.agents, l.serving = tx.Count(state.Serves(q.GetId())), tx.First(state.Serves(q.GetId()), 3)
 		}
 		return l
 	}
-	l.entry = tx.Record(state.Agent(wish.GetAgent().GetId()))
-	for _, q := range wish.GetAgent().GetQueueIds() {
+	l.entry = tx.Record(state.Agent(w.entry.GetAgent().GetId()))
+	for _, q := range w.joins {
 		l.queues = append(l.queues, tx.Record(state.Queue(q)))
 	}
 	return l
 }
 
 // refuse says no to what no move may do.
-func (l *loaded) refuse(p directory.Present, wish *directory.Entry) error {
-	if wish.GetDeleted() {
+func (l *loaded) refuse(p directory.Present, w wish) error {
+	if w.entry.GetDeleted() {
 		return l.refuseServed(p)
 	}
-	if q := wish.GetQueue(); q != nil {
+	if q := w.entry.GetQueue(); q != nil {
 		return directory.Refuse(p.Record, directory.CheckQueue(q))
 	}
 	exists, err := live(l.queues)
 	if err != nil {
 		return err
 	}
-	problems := append(directory.CheckAgent(wish.GetAgent()), directory.UnknownQueues(wish.GetAgent(), exists)...)
+	problems := directory.UnknownQueues(w.joins, exists)
+	if !w.partial {
+		problems = append(directory.CheckAgent(w.entry.GetAgent()), problems...)
+	}
 	return directory.Refuse(p.Record, problems)
 }
 

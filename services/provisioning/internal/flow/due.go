@@ -13,7 +13,7 @@ import (
 // ItemDue moves an item whose deadline has passed: one that has ended is forgotten, one that has been pending for too
 // long has failed, and any other is to be in the stream.
 func (f *Flow) ItemDue(ctx context.Context, tenant, name, op string) (Taken, error) {
-	var open []string
+	var open []Waiting
 	var expired *provisioningv1.Outcome
 	result, err := f.store.Do(ctx, tenant, op, func(ctx context.Context, tx *commit.Tx) error {
 		open, expired = nil, nil
@@ -26,16 +26,14 @@ func (f *Flow) ItemDue(ctx context.Context, tenant, name, op string) (Taken, err
 			return err
 		}
 		if o == nil || job.Final(o) {
-			forget(tx, r, o, state.ItemDeadline(o))
+			if early(tx, r, state.ItemDeadline(o)) {
+				return nil
+			}
+			state.ForgetItem(tx, r, o)
 			return nil
 		}
-		if v, yes := job.Expired(o, tx.Now()); yes {
-			expired = job.Finish(o, v, tx.Now())
-			return state.PutItem(tx, r, expired)
-		}
-		open = []string{name}
-		tx.Deadline(r, tx.Now().Add(job.LookAfter))
-		return nil
+		expired, open, err = overdue(ctx, tx, r, o)
+		return err
 	})
 	if err == nil && result.Changed {
 		f.count(expired)
@@ -43,15 +41,39 @@ func (f *Flow) ItemDue(ctx context.Context, tenant, name, op string) (Taken, err
 	return Taken{Epoch: result.Epoch, Items: open}, err
 }
 
+// overdue decides about an item that is still pending: it has failed, its job is paused, or it is to be in the stream.
+func overdue(ctx context.Context, tx *commit.Tx, r *commit.Record, o *provisioningv1.Outcome) (expired *provisioningv1.Outcome, open []Waiting, err error) {
+	jr := tx.Record(state.Job(o.GetJobId()))
+	if err := tx.Fetch(ctx); err != nil {
+		return nil, nil, err
+	}
+	j, err := state.JobIn(jr)
+	if err != nil {
+		return nil, nil, err
+	}
+	if v, yes := job.Expired(o, j, tx.Now()); yes {
+		expired = job.Finish(o, v, tx.Now())
+		return expired, nil, state.PutItem(tx, r, expired)
+	}
+	tx.Deadline(r, tx.Now().Add(job.LookAfter))
+	if o.GetBegunAt() == nil && j.GetPausedAt() != nil {
+		return nil, nil, nil
+	}
+	return nil, []Waiting{{r.Name, job.PriorityOfRequest(o.GetRequest())}}, nil
+}
+
 // brokenPortion is how many items of a broken-off job are ended in one go.
 const brokenPortion = 500
 
-// JobDue moves a job whose deadline has passed: one that is done is forgotten; of one that was broken off, the items
-// that never came into the log have failed.
-func (f *Flow) JobDue(ctx context.Context, tenant, id, op string) error {
-	missing, err := f.brokenOff(ctx, tenant, id, op)
+// JobDue moves a job whose deadline has passed: of one that was steered the items are told; one that is done is forgotten;
+// of one that was broken off, the items that never came into the log have failed.
+func (f *Flow) JobDue(ctx context.Context, tenant, id, op string, queue Queue) error {
+	unsettled, missing, err := f.jobDue(ctx, tenant, id, op)
 	if err != nil {
 		return err
+	}
+	if unsettled != nil {
+		return f.settle(ctx, unsettled, queue)
 	}
 	for _, m := range missing {
 		name := state.Item(id, m.GetNumber())
@@ -62,11 +84,11 @@ func (f *Flow) JobDue(ctx context.Context, tenant, id, op string) error {
 	return nil
 }
 
-// brokenOff returns the next items of a job that never came. Only when there are none left does the job wait to be
-// forgotten; until then it falls due again and again.
-func (f *Flow) brokenOff(ctx context.Context, tenant, id, op string) (missing []*provisioningv1.Outcome, err error) {
+// jobDue returns a job whose items are to be told, or the next items of one that never came. Only when there are none left
+// does the job wait to be forgotten; until then it falls due again and again.
+func (f *Flow) jobDue(ctx context.Context, tenant, id, op string) (unsettled *provisioningv1.Job, missing []*provisioningv1.Outcome, err error) {
 	_, err = f.store.Do(ctx, tenant, op, func(ctx context.Context, tx *commit.Tx) error {
-		missing = nil
+		unsettled, missing = nil, nil
 		r := tx.Record(state.Job(id))
 		if err := tx.Fetch(ctx); err != nil {
 			return err
@@ -76,8 +98,15 @@ func (f *Flow) brokenOff(ctx context.Context, tenant, id, op string) (missing []
 			return err
 		}
 		keep := j.GetCreatedAt().AsTime().Add(job.Keep)
-		if j == nil || j.GetAcceptedAt() != nil || !tx.Now().Before(keep) {
-			forget(tx, r, nil, keep)
+		switch {
+		case j == nil || !tx.Now().Before(keep):
+			state.ForgetJob(tx, r, j)
+			return nil
+		case j.GetUnsettled():
+			unsettled = j
+			return nil
+		case j.GetAcceptedAt() != nil:
+			tx.Deadline(r, keep)
 			return nil
 		}
 		if missing, err = f.neverCame(ctx, tx, j); err != nil {
@@ -88,16 +117,16 @@ func (f *Flow) brokenOff(ctx context.Context, tenant, id, op string) (missing []
 		}
 		return nil
 	})
-	return missing, err
+	return unsettled, missing, err
 }
 
-// forget takes a record out, unless something has happened to it since its deadline was set: then its time is later.
-func forget(tx *commit.Tx, r *commit.Record, o *provisioningv1.Outcome, due time.Time) {
-	if r.Exists() && tx.Now().Before(due) {
-		tx.Deadline(r, due)
-		return
+// early reports whether something has happened to the record since its deadline was set, so that its time is later.
+func early(tx *commit.Tx, r *commit.Record, due time.Time) bool {
+	if !r.Exists() || !tx.Now().Before(due) {
+		return false
 	}
-	state.Forget(tx, r, o)
+	tx.Deadline(r, due)
+	return true
 }
 
 func (f *Flow) neverCame(ctx context.Context, tx *commit.Tx, j *provisioningv1.Job) (missing []*provisioningv1.Outcome, err error) {

@@ -5,7 +5,6 @@ import (
 	"math"
 
 	"github.com/busyhour/busyhour/pkg/commit"
-	"github.com/busyhour/busyhour/pkg/refusal"
 	"github.com/busyhour/busyhour/services/provisioning/internal/directory"
 	"github.com/busyhour/busyhour/services/provisioning/internal/state"
 )
@@ -72,7 +71,7 @@ func (f *Flow) Page(ctx context.Context, tenant, index string, skip, n int) (ent
 func (f *Flow) Next(ctx context.Context, tenant, index, after string, n int) (entries []*directory.Entry, last string, err error) {
 	entries, last, verified, err := f.List(ctx, tenant, index, after, n)
 	if err == nil && !verified {
-		err = refusal.New(refusal.Unavailable, "UNVERIFIED", "the state of tenant %s is not verified", tenant).To("try again in a moment")
+		err = unverified(tenant)
 	}
 	return entries, last, err
 }

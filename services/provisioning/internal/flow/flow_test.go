@@ -209,7 +209,7 @@ func TestNothingOfABrokenOffJobStaysPending(t *testing.T) {
 func (b *bench) sweep() {
 	b.Helper()
 	for range 2 {
-		if err := b.JobDue(b.Context(), tenant, job.ID(tenant, "r-1"), "sweep"); err != nil {
+		if err := b.JobDue(b.Context(), tenant, job.ID(tenant, "r-1"), "sweep", nil); err != nil {
 			b.Fatal(err)
 		}
 	}

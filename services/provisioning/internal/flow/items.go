@@ -1,14 +1,13 @@
 package flow
 
 import (
-	"cmp"
 	"context"
+	"strings"
 	"time"
 
 	provisioningv1 "github.com/busyhour/busyhour/api/gen/busyhour/provisioning/v1"
 	"github.com/busyhour/busyhour/pkg/commit"
 	"github.com/busyhour/busyhour/pkg/refusal"
-	"github.com/busyhour/busyhour/services/provisioning/internal/directory"
 	"github.com/busyhour/busyhour/services/provisioning/internal/job"
 	"github.com/busyhour/busyhour/services/provisioning/internal/state"
 )
@@ -16,13 +15,28 @@ import (
 // Taken says which requests are items now, and have not ended: they are to be in the stream.
 type Taken struct {
 	Epoch uint32
-	Items []string // names of their records
+	Items []Waiting
+}
+
+// Waiting is an item that waits for a worker.
+type Waiting struct {
+	Name     string // of its record
+	Priority provisioningv1.Priority
+}
+
+// ByPriority are the names of the items of each priority.
+func (t Taken) ByPriority() map[provisioningv1.Priority][]string {
+	names := map[provisioningv1.Priority][]string{}
+	for _, w := range t.Items {
+		names[w.Priority] = append(names[w.Priority], w.Name)
+	}
+	return names
 }
 
 // Take makes requests of a tenant items, those that are none yet. Many travel in one commit: a pending item is no event,
 // and the requests that it comes from are in the log.
 func (f *Flow) Take(ctx context.Context, tenant string, requests []*provisioningv1.Request) (Taken, error) {
-	var open []string
+	var open []Waiting
 	result, err := f.store.Do(ctx, tenant, "", func(ctx context.Context, tx *commit.Tx) error {
 		open = open[:0]
 		records := make(map[string]*commit.Record, len(requests)) // a request may be there twice
@@ -46,7 +60,7 @@ func (f *Flow) Take(ctx context.Context, tenant string, requests []*provisioning
 				return err
 			}
 			if pending {
-				open = append(open, name)
+				open = append(open, Waiting{name, job.PriorityOfRequest(r)})
 			}
 		}
 		return nil
@@ -106,12 +120,11 @@ func (f *Flow) changeItem(ctx context.Context, tenant, name, op string, decide f
 	return o, err
 }
 
-func (f *Flow) count(o *provisioningv1.Outcome) {
-	switch o.GetOutcome() {
-	case provisioningv1.ItemOutcome_ITEM_OUTCOME_APPLIED:
-		f.ended.WithLabelValues("applied").Inc()
-	case provisioningv1.ItemOutcome_ITEM_OUTCOME_FAILED:
-		f.ended.WithLabelValues("failed").Inc()
+func (f *Flow) count(all ...*provisioningv1.Outcome) {
+	for _, o := range all {
+		if job.Final(o) {
+			f.ended.WithLabelValues(strings.ToLower(strings.TrimPrefix(o.GetOutcome().String(), "ITEM_OUTCOME_"))).Inc()
+		}
 	}
 }
 
@@ -128,68 +141,44 @@ func (f *Flow) Item(ctx context.Context, tenant, name string) (o *provisioningv1
 	return o, err
 }
 
+// Paused reports whether the job of a pending item is paused.
+func (f *Flow) Paused(ctx context.Context, tenant, name string) (paused bool, err error) {
+	err = f.readVerified(ctx, tenant, func(ctx context.Context, tx *commit.Tx) error {
+		r := tx.Record(name)
+		if err := tx.Fetch(ctx); err != nil {
+			return err
+		}
+		o, err := state.ItemIn(r)
+		if err != nil || o == nil {
+			return err
+		}
+		jr := tx.Record(state.Job(o.GetJobId()))
+		if err := tx.Fetch(ctx); err != nil {
+			return err
+		}
+		j, err := state.JobIn(jr)
+		paused = j.GetPausedAt() != nil
+		return err
+	})
+	return paused, err
+}
+
 func (f *Flow) readVerified(ctx context.Context, tenant string, read func(ctx context.Context, tx *commit.Tx) error) error {
 	verified, err := f.store.Read(ctx, tenant, read)
 	if err == nil && !verified {
-		err = refusal.New(refusal.Unavailable, "UNVERIFIED", "the state of tenant %s is not verified", tenant).To("try again in a moment")
+		err = unverified(tenant)
 	}
 	return err
 }
 
-// Applied is what an item made of the directory.
-type Applied struct {
-	Standing
-	durable chan error
+func unverified(tenant string) error {
+	return refusal.New(refusal.Unavailable, "UNVERIFIED", "the state of tenant %s is not verified", tenant).To("try again in a moment")
 }
 
-// Apply makes an item's change in the directory. It does not wait for the log; Durable does. A refusal it waits for, for it
-// ends the item, and must not rest on what could be lost.
-func (f *Flow) Apply(ctx context.Context, r *provisioningv1.Request) (*Applied, error) {
-	wish, decide := wishOf(r)
-	standing, result, err := f.commit(ctx, wish, state.ItemOf(r), decide)
-	no, refused := refusal.As(err)
-	if err != nil && (!refused || no.Code == refusal.Unavailable) {
-		return nil, err
-	}
-	a := &Applied{Standing: standing, durable: make(chan error, 1)}
-	f.store.WhenDurable(r.GetTenant(), result, func(err error) { a.durable <- err })
-	if refused {
-		return nil, cmp.Or(a.Durable(ctx), err)
-	}
-	return a, nil
-}
-
-// Durable waits until the change cannot be lost. An item ends only then, or its outcome could outlive its change. It may
-// be called once.
-func (a *Applied) Durable(ctx context.Context) error {
-	select {
-	case err := <-a.durable:
-		return err
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-}
-
-func wishOf(r *provisioningv1.Request) (*directory.Entry, move) {
-	agent := r.GetItem().GetAgent()
-	if r.GetItem().GetKind() == provisioningv1.Item_KIND_DELETE_AGENT {
-		wish := directory.NoAgent(r.GetTenant(), r.GetActor(), agent.GetId())
-		wish.RequestedAt = r.GetRequestedAt()
-		return wish, func(tx *commit.Tx, p directory.Present, wish *directory.Entry) (*directory.Entry, error) {
-			return directory.Remove(p, wish, tx.Now())
-		}
-	}
-	wish := directory.AgentEntry(r.GetTenant(), r.GetActor(), agent)
-	wish.RequestedAt = r.GetRequestedAt()
-	return wish, func(tx *commit.Tx, p directory.Present, wish *directory.Entry) (*directory.Entry, error) {
-		return directory.Upsert(p, wish, tx.Now())
-	}
-}
-
-// Current reads an agent's entry as it stands now. Downstreams are told of it, so it must be verified.
-func (f *Flow) Current(ctx context.Context, tenant, id string) (s Standing, err error) {
+// Current reads an entry as it stands now, by the name of its record. Downstreams are told of it, so it must be verified.
+func (f *Flow) Current(ctx context.Context, tenant, record string) (s Standing, err error) {
 	err = f.readVerified(ctx, tenant, func(ctx context.Context, tx *commit.Tx) error {
-		r := tx.Record(state.Agent(id))
+		r := tx.Record(record)
 		if err := tx.Fetch(ctx); err != nil {
 			return err
 		}

@@ -37,9 +37,9 @@ func (f *Flow) CreateJob(ctx context.Context, o job.Order) (*provisioningv1.Job,
 	return j, err
 }
 
-// check refuses an order of which an item is known to fail.
+// check refuses an order of which an item is known to fail. Items that have failed before may each fail again.
 func (f *Flow) check(ctx context.Context, o job.Order) error {
-	if err := job.Check(o.Items); err != nil {
+	if err := job.Check(o.Items); err != nil || o.RetryOf != "" {
 		return err
 	}
 	exists, err := f.queues(ctx, o.Tenant, o.Items)
@@ -55,7 +55,7 @@ func (f *Flow) queues(ctx context.Context, tenant string, items []*provisioningv
 		var records []*commit.Record
 		asked := map[string]bool{}
 		for _, it := range items {
-			for _, q := range it.GetAgent().GetQueueIds() {
+			for _, q := range job.Joins(it) {
 				if !asked[q] {
 					asked[q] = true
 					records = append(records, tx.Record(state.Queue(q)))
@@ -88,15 +88,19 @@ func (f *Flow) acceptJob(ctx context.Context, j *provisioningv1.Job) error {
 	return f.answer(ctx, j.GetTenant(), result, err)
 }
 
+// changeJob decides about a job, which is counted.
 func (f *Flow) changeJob(ctx context.Context, tenant, id, what string, decide func(*provisioningv1.Job, time.Time) (*provisioningv1.Job, error)) (j *provisioningv1.Job, result commit.Result, err error) {
 	result, err = f.store.Do(ctx, tenant, what+":"+rand.Text(), func(ctx context.Context, tx *commit.Tx) error {
-		r := tx.Record(state.Job(id))
+		r, ended := tx.Record(state.Job(id)), askCounts(tx, id)
 		if err := tx.Fetch(ctx); err != nil {
 			return err
 		}
 		have, err := state.JobIn(r)
 		if err != nil {
 			return err
+		}
+		if have != nil {
+			have = job.Count(have, ended.read())
 		}
 		j = have
 		next, err := decide(have, tx.Now())
@@ -107,7 +111,7 @@ func (f *Flow) changeJob(ctx context.Context, tenant, id, what string, decide fu
 			tx.Grow()
 		}
 		j = next
-		return state.PutJob(tx, r, next, what)
+		return state.PutJob(tx, r, job.Uncounted(next), what)
 	})
 	return j, result, err
 }
@@ -159,7 +163,7 @@ func (f *Flow) ImportAgents(ctx context.Context, o job.Order, file []byte, dryRu
 		return nil, err
 	}
 	for i, a := range im.Agents {
-		for _, p := range directory.UnknownQueues(a, exists) {
+		for _, p := range directory.UnknownQueues(a.GetQueueIds(), exists) {
 			im.Refuse(i, p)
 		}
 	}

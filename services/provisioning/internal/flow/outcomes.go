@@ -13,13 +13,12 @@ import (
 // GetJob reads a job and counts its items.
 func (f *Flow) GetJob(ctx context.Context, tenant, id string) (j *provisioningv1.Job, verified bool, err error) {
 	verified, err = f.store.Read(ctx, tenant, func(ctx context.Context, tx *commit.Tx) error {
-		r := tx.Record(state.Job(id))
-		applied, failed := tx.Count(state.Applied(id)), tx.Count(state.Failed(id))
+		r, ended := tx.Record(state.Job(id)), askCounts(tx, id)
 		if err := tx.Fetch(ctx); err != nil {
 			return err
 		}
 		if j, err = state.JobIn(r); err == nil && j != nil {
-			j = job.Count(j, *applied, *failed)
+			j = job.Count(j, ended.read())
 		}
 		return err
 	})
@@ -36,10 +35,29 @@ type Outcomes struct {
 	Last uint32
 }
 
-// ListOutcomes reads up to n items of a job after a number, in order; with an outcome named, only those that ended so.
+// ListOutcomes reads up to n items of a job after a number, in order; with an outcome named, only those that ended so. What
+// was asked for is left out.
 func (f *Flow) ListOutcomes(ctx context.Context, tenant, id string, only provisioningv1.ItemOutcome, after uint32, n int) (page Outcomes, verified bool, err error) {
+	page, verified, err = f.readOutcomes(ctx, tenant, id, only, after, n)
+	for _, o := range page.Items {
+		o.Request = nil
+	}
+	return page, verified, err
+}
+
+// outcomes reads what ListOutcomes does, verified and with what was asked for.
+func (f *Flow) outcomes(ctx context.Context, tenant, id string, only provisioningv1.ItemOutcome, after uint32, n int) (Outcomes, error) {
+	page, verified, err := f.readOutcomes(ctx, tenant, id, only, after, n)
+	if err == nil && !verified {
+		err = unverified(tenant)
+	}
+	return page, err
+}
+
+func (f *Flow) readOutcomes(ctx context.Context, tenant, id string, only provisioningv1.ItemOutcome, after uint32, n int) (page Outcomes, verified bool, err error) {
 	var j *provisioningv1.Job
 	verified, err = f.store.Read(ctx, tenant, func(ctx context.Context, tx *commit.Tx) error {
+		page = Outcomes{}
 		r := tx.Record(state.Job(id))
 		if err := tx.Fetch(ctx); err != nil {
 			return err
@@ -55,7 +73,7 @@ func (f *Flow) ListOutcomes(ctx context.Context, tenant, id string, only provisi
 			numbers = numbers[:n]
 			page.Last = numbers[n-1]
 		}
-		page.Items, err = outcomes(ctx, tx, j, numbers)
+		page.Items, err = outcomesOf(ctx, tx, j, numbers)
 		return err
 	})
 	if err == nil && j == nil {
@@ -82,8 +100,8 @@ func numbersOf(ctx context.Context, tx *commit.Tx, j *provisioningv1.Job, only p
 	return numbers, nil
 }
 
-// outcomes are what callers see of items. One that has not come in yet is pending.
-func outcomes(ctx context.Context, tx *commit.Tx, j *provisioningv1.Job, numbers []uint32) ([]*provisioningv1.Outcome, error) {
+// outcomesOf are what is known of items. One that has not come in yet is pending.
+func outcomesOf(ctx context.Context, tx *commit.Tx, j *provisioningv1.Job, numbers []uint32) ([]*provisioningv1.Outcome, error) {
 	records := make([]*commit.Record, len(numbers))
 	for i, number := range numbers {
 		records[i] = tx.Record(state.Item(j.GetId(), number))
@@ -100,7 +118,6 @@ func outcomes(ctx context.Context, tx *commit.Tx, j *provisioningv1.Job, numbers
 		if o == nil {
 			o = job.Unseen(j, numbers[i])
 		}
-		o.Request = nil
 		items[i] = o
 	}
 	return items, nil

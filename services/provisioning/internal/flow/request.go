@@ -12,6 +12,7 @@ import (
 	provisioningv1 "github.com/busyhour/busyhour/api/gen/busyhour/provisioning/v1"
 	"github.com/busyhour/busyhour/api/topics"
 	"github.com/busyhour/busyhour/pkg/eventlog"
+	"github.com/busyhour/busyhour/services/provisioning/internal/job"
 	"github.com/busyhour/busyhour/services/provisioning/internal/state"
 )
 
@@ -35,7 +36,7 @@ func requestMessage(r *provisioningv1.Request, trace []eventlog.Header) (eventlo
 		{Key: eventlog.HeaderTenant, Value: r.GetTenant()},
 	}
 	return eventlog.Message{
-		Topic: topics.Requests, Key: []byte(r.GetItem().GetAgent().GetId()), Value: value, Headers: append(headers, trace...),
+		Topic: topics.Requests, Key: []byte(job.Key(r.GetItem())), Value: value, Headers: append(headers, trace...),
 	}, nil
 }
 

@@ -186,12 +186,14 @@ func (in *Ingest) Take(ctx context.Context, tenant string, requests []*provision
 	return taken, in.Queue(ctx, tenant, taken)
 }
 
-// Queue puts items into the stream, those that are not in it.
+// Queue puts items into the streams of their priorities, those that are not in it.
 func (in *Ingest) Queue(ctx context.Context, tenant string, t flow.Taken) error {
-	if len(t.Items) == 0 {
-		return nil
+	for priority, items := range t.ByPriority() {
+		if err := in.stream.Enqueue(ctx, stream.Namespace{Tenant: tenant, Epoch: t.Epoch, Priority: priority}, items...); err != nil {
+			return err
+		}
 	}
-	return in.stream.Enqueue(ctx, stream.Namespace{Tenant: tenant, Epoch: t.Epoch}, t.Items...)
+	return nil
 }
 
 func short(s string) string {

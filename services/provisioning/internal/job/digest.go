@@ -5,6 +5,9 @@ import (
 	"encoding/binary"
 	"hash"
 
+	"google.golang.org/protobuf/types/known/durationpb"
+
+	commonv1 "github.com/busyhour/busyhour/api/gen/busyhour/common/v1"
 	provisioningv1 "github.com/busyhour/busyhour/api/gen/busyhour/provisioning/v1"
 )
 
@@ -16,6 +19,9 @@ func Digest(items []*provisioningv1.Item) []byte {
 	for _, it := range items {
 		d.number(int(it.GetKind()))
 		d.agent(it.GetAgent())
+		d.queue(it.GetQueue())
+		d.number(int(it.GetIfRevision().GetEpoch()))
+		d.number(int(it.GetIfRevision().GetN()))
 	}
 	return d.Sum(nil)
 }
@@ -25,11 +31,7 @@ type digest struct{ hash.Hash }
 func (d digest) agent(a *provisioningv1.Agent) {
 	d.text(a.GetId())
 	d.text(a.GetName())
-	d.number(len(a.GetSkills()))
-	for _, s := range a.GetSkills() {
-		d.text(s.GetName())
-		d.number(int(s.GetLevel()))
-	}
+	d.skills(a.GetSkills())
 	d.number(len(a.GetQueueIds()))
 	for _, q := range a.GetQueueIds() {
 		d.text(q)
@@ -40,6 +42,36 @@ func (d digest) agent(a *provisioningv1.Agent) {
 		d.number(int(c.GetContacts()))
 	}
 	d.text(a.GetAddress())
+	d.flag(a.GetDeactivated())
+	d.text(a.GetExternalId())
+}
+
+func (d digest) queue(q *provisioningv1.Queue) {
+	d.text(q.GetId())
+	d.text(q.GetName())
+	d.number(int(q.GetChannel()))
+	d.skills(q.GetRequiredSkills())
+	d.text(q.GetExternalId())
+	for _, t := range []*durationpb.Duration{q.GetOfferTimeout(), q.GetWrapUpLimit(), q.GetMaxWait(), q.GetServiceLevelTarget(), q.GetRetryAfter()} {
+		d.flag(t != nil)
+		d.number(int(t.AsDuration()))
+	}
+}
+
+func (d digest) skills(skills []*commonv1.Skill) {
+	d.number(len(skills))
+	for _, s := range skills {
+		d.text(s.GetName())
+		d.number(int(s.GetLevel()))
+	}
+}
+
+func (d digest) flag(set bool) {
+	if set {
+		d.number(1)
+		return
+	}
+	d.number(0)
 }
 
 func (d digest) text(s string) {

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	provisioningv1 "github.com/busyhour/busyhour/api/gen/busyhour/provisioning/v1"
@@ -14,8 +15,10 @@ import (
 
 // An item's life. Outcome is its record: what was asked for and what became of it.
 //
-//	(nothing) ──Take──▶ PENDING ──Finish──▶ APPLIED | FAILED ──(Keep)──▶ (forgotten)
-//	                      └─────(Patience)──Expire──▶ FAILED
+//	(nothing) ──Take──▶ PENDING ──Begin──▶ PENDING, begun ──Finish──▶ APPLIED | FAILED ──(Keep)──▶ (forgotten)
+//	                      ├──────Finish──▶ FAILED: refused  └─────(Patience)──▶ FAILED
+//	                      ├─────(Patience)──▶ FAILED
+//	                      └──(job cancelled)──▶ CANCELLED
 const (
 	// Patience is how long an item may be pending. An item that found no downstream for so long has failed.
 	Patience = 24 * time.Hour
@@ -30,8 +33,11 @@ const (
 
 // Final reports whether nothing more will happen to the item.
 func Final(o *provisioningv1.Outcome) bool {
-	return o.GetOutcome() == provisioningv1.ItemOutcome_ITEM_OUTCOME_APPLIED ||
-		o.GetOutcome() == provisioningv1.ItemOutcome_ITEM_OUTCOME_FAILED
+	switch o.GetOutcome() {
+	case provisioningv1.ItemOutcome_ITEM_OUTCOME_APPLIED, provisioningv1.ItemOutcome_ITEM_OUTCOME_FAILED, provisioningv1.ItemOutcome_ITEM_OUTCOME_CANCELLED:
+		return true
+	}
+	return false
 }
 
 // Take makes a request an item, or returns nil if it is one already.
@@ -44,6 +50,16 @@ func Take(have *provisioningv1.Outcome, r *provisioningv1.Request, now time.Time
 	return o
 }
 
+// Begin says that the directory has the item's change; nil if that was said before.
+func Begin(have *provisioningv1.Outcome, now time.Time) *provisioningv1.Outcome {
+	if have.GetBegunAt() != nil {
+		return nil
+	}
+	o := proto.CloneOf(have)
+	o.BegunAt = timestamppb.New(now)
+	return o
+}
+
 // Verdict is how the run of an item ended.
 type Verdict struct {
 	Applied bool
@@ -51,6 +67,8 @@ type Verdict struct {
 	Reason string
 	// Attempts counts how often the downstream was asked.
 	Attempts uint32
+	// Note is what a person should know of an item that was applied.
+	Note string
 }
 
 // Finish ends a pending item. It returns nil if the item has ended before: the first verdict stands.
@@ -63,19 +81,33 @@ func Finish(have *provisioningv1.Outcome, v Verdict, now time.Time) *provisionin
 		kind = provisioningv1.ItemOutcome_ITEM_OUTCOME_APPLIED
 	}
 	o := outcome(have.GetRequest(), kind, now)
-	o.Reason, o.Attempts = v.Reason, v.Attempts
+	o.Reason, o.Attempts, o.Note, o.BegunAt = v.Reason, v.Attempts, v.Note, have.GetBegunAt()
 	if !v.Applied {
 		o.Request = have.GetRequest()
 	}
 	return o
 }
 
-// Expired is the verdict on an item that has been pending for too long.
-func Expired(have *provisioningv1.Outcome, now time.Time) (Verdict, bool) {
-	if Final(have) || now.Before(have.GetAt().AsTime().Add(Patience)) {
+// Cancel ends an item of a cancelled job of which nothing was done; nil if something was.
+func Cancel(have *provisioningv1.Outcome, j *provisioningv1.Job, now time.Time) *provisioningv1.Outcome {
+	if Final(have) || have.GetBegunAt() != nil || j.GetCancelledAt() == nil {
+		return nil
+	}
+	o := outcome(have.GetRequest(), provisioningv1.ItemOutcome_ITEM_OUTCOME_CANCELLED, now)
+	o.Reason = "its job was cancelled by " + j.GetChangedBy()
+	return o
+}
+
+// Expired is the verdict on an item that nothing has kept from ending for too long. While its job is paused it has time.
+func Expired(have *provisioningv1.Outcome, j *provisioningv1.Job, now time.Time) (Verdict, bool) {
+	since := have.GetAt().AsTime()
+	if changed := j.GetChangedAt().AsTime(); changed.After(since) {
+		since = changed
+	}
+	if Final(have) || j.GetPausedAt() != nil || now.Before(since.Add(Patience)) {
 		return Verdict{}, false
 	}
-	return Verdict{Reason: fmt.Sprintf("no downstream took it within %s of its coming in", Patience)}, true
+	return Verdict{Reason: fmt.Sprintf("no downstream took it within %s", Patience)}, true
 }
 
 // Missing is the outcome of an item whose request never came into the log, because the call that wrote the job's
@@ -89,10 +121,16 @@ func Missing(j *provisioningv1.Job, number uint32, now time.Time) *provisioningv
 }
 
 func outcome(r *provisioningv1.Request, kind provisioningv1.ItemOutcome, now time.Time) *provisioningv1.Outcome {
-	return &provisioningv1.Outcome{
-		Tenant: r.GetTenant(), JobId: r.GetJobId(), Number: r.GetNumber(), AgentId: r.GetItem().GetAgent().GetId(),
-		Outcome: kind, At: timestamppb.New(now),
+	o := &provisioningv1.Outcome{
+		Tenant: r.GetTenant(), JobId: r.GetJobId(), Number: r.GetNumber(), Outcome: kind, At: timestamppb.New(now),
 	}
+	if r.GetItem() != nil {
+		o.Entity = Entity(r.GetItem())
+	}
+	if !OfQueue(r.GetItem()) {
+		o.AgentId = r.GetItem().GetAgent().GetId()
+	}
+	return o
 }
 
 // Check says everything that is wrong with the items of an order, so that nobody has to send 10,000 of them five times.
@@ -103,24 +141,15 @@ func Check(items []*provisioningv1.Item) error {
 		for _, p := range checkItem(it) {
 			texts = append(texts, fmt.Sprintf("item %d: %s %s", i+1, p.Field, p.Text))
 		}
-		id := it.GetAgent().GetId()
-		if n, twice := first[id]; twice {
-			texts = append(texts, fmt.Sprintf("item %d: agent %q is item %d too", i+1, directory.Short(id), n))
+		entity := Entity(it)
+		if n, twice := first[entity]; twice {
+			kind, id, _ := strings.Cut(entity, "/")
+			texts = append(texts, fmt.Sprintf("item %d: %s %q is item %d too", i+1, kind, directory.Short(id), n))
 			continue
 		}
-		first[id] = i + 1
+		first[entity] = i + 1
 	}
 	return refuse(texts)
-}
-
-func checkItem(it *provisioningv1.Item) []directory.Problem {
-	switch it.GetKind() {
-	case provisioningv1.Item_KIND_UPSERT_AGENT:
-		return directory.CheckAgent(it.GetAgent())
-	case provisioningv1.Item_KIND_DELETE_AGENT:
-		return directory.CheckID(it.GetAgent().GetId())
-	}
-	return []directory.Problem{{Field: "kind", Text: fmt.Sprintf("%d is unknown", it.GetKind())}}
 }
 
 // refuse names the first hundred problems and counts all.
@@ -134,14 +163,15 @@ func refuse(texts []string) error {
 		To("correct them and send the job again")
 }
 
-// CheckQueues says which items name queues that do not exist.
+// CheckQueues says which items name queues that do not exist, and that no item makes.
 func CheckQueues(items []*provisioningv1.Item, exists func(id string) bool) error {
+	made := map[string]bool{}
+	for _, it := range items {
+		made[makes(it)] = true
+	}
 	var texts []string
 	for i, it := range items {
-		if it.GetKind() == provisioningv1.Item_KIND_DELETE_AGENT {
-			continue
-		}
-		for _, p := range directory.UnknownQueues(it.GetAgent(), exists) {
+		for _, p := range directory.UnknownQueues(Joins(it), func(id string) bool { return made[id] || exists(id) }) {
 			texts = append(texts, fmt.Sprintf("item %d: %s", i+1, p.Text))
 		}
 	}

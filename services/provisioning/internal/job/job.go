@@ -25,6 +25,18 @@ func ID(tenant, requestID string) string {
 type Order struct {
 	Tenant, RequestID, Actor string
 	Items                    []*provisioningv1.Item
+	// Priority, unspecified: by the number of items.
+	Priority provisioningv1.Priority
+	// File that the items are from; nil if they are from none.
+	File *provisioningv1.File
+	// RetryOf is the job whose failed items these are; empty if it is of none.
+	RetryOf string
+}
+
+// FileOf describes the file that an order is from.
+func FileOf(name string, contents []byte) *provisioningv1.File {
+	sum := sha256.Sum256(contents)
+	return &provisioningv1.File{Name: name, Sha256: sum[:], Bytes: uint64(len(contents))}
 }
 
 // Create decides on an order, given the job that stands under its id, if there is one. It returns the job to be
@@ -34,7 +46,8 @@ func Create(have *provisioningv1.Job, o Order, now time.Time) (*provisioningv1.J
 	if have == nil {
 		return &provisioningv1.Job{
 			Id: id, Tenant: o.Tenant, RequestId: o.RequestID, Actor: o.Actor, CreatedAt: timestamppb.New(now),
-			Total: uint32(len(o.Items)), Digest: digest,
+			Total: uint32(len(o.Items)), Digest: digest, Priority: PriorityOf(len(o.Items), o.Priority),
+			File: o.File, RetryOf: o.RetryOf,
 		}, nil
 	}
 	if !bytes.Equal(have.GetDigest(), digest) {
@@ -53,26 +66,5 @@ func Accept(have *provisioningv1.Job, now time.Time) *provisioningv1.Job {
 	}
 	j := proto.CloneOf(have)
 	j.AcceptedAt = timestamppb.New(now)
-	return j
-}
-
-// Requests are the job's items as they go into the log. They carry the job's date, so that a repeated call writes the
-// same again.
-func Requests(j *provisioningv1.Job, items []*provisioningv1.Item) []*provisioningv1.Request {
-	all := make([]*provisioningv1.Request, len(items))
-	for i, it := range items {
-		all[i] = &provisioningv1.Request{
-			Tenant: j.GetTenant(), JobId: j.GetId(), Number: uint32(i + 1), Total: j.GetTotal(), Item: it,
-			Actor: j.GetActor(), RequestedAt: j.GetCreatedAt(),
-		}
-	}
-	return all
-}
-
-// Count fills in how many items have ended.
-func Count(j *provisioningv1.Job, applied, failed int64) *provisioningv1.Job {
-	j = proto.CloneOf(j)
-	j.Applied, j.Failed = uint32(applied), uint32(failed)
-	j.Pending = j.GetTotal() - min(j.GetTotal(), j.Applied+j.Failed)
 	return j
 }

@@ -5,6 +5,8 @@ import (
 	"testing"
 	"time"
 
+	"google.golang.org/protobuf/types/known/durationpb"
+
 	commonv1 "github.com/busyhour/busyhour/api/gen/busyhour/common/v1"
 	provisioningv1 "github.com/busyhour/busyhour/api/gen/busyhour/provisioning/v1"
 	"github.com/busyhour/busyhour/pkg/refusal"
@@ -61,6 +63,31 @@ func TestDigestSeesEveryField(t *testing.T) {
 		func(it *provisioningv1.Item) { it.Agent.Capacity[0].Channel = commonv1.Channel_CHANNEL_CHAT },
 		func(it *provisioningv1.Item) { it.Agent.Capacity[0].Contacts = 2 },
 		func(it *provisioningv1.Item) { it.Agent.Address = "1002" },
+		func(it *provisioningv1.Item) { it.Agent.Deactivated = true },
+		func(it *provisioningv1.Item) { it.Agent.ExternalId = "1" },
+		func(it *provisioningv1.Item) { it.Queue = &provisioningv1.Queue{Id: "support"} },
+		func(it *provisioningv1.Item) { it.Queue = &provisioningv1.Queue{Name: "support"} },
+		func(it *provisioningv1.Item) { it.Queue = &provisioningv1.Queue{ExternalId: "support"} },
+		func(it *provisioningv1.Item) {
+			it.Queue = &provisioningv1.Queue{Channel: commonv1.Channel_CHANNEL_CHAT}
+		},
+		func(it *provisioningv1.Item) { it.Queue = &provisioningv1.Queue{RequiredSkills: it.Agent.Skills} },
+		func(it *provisioningv1.Item) { it.Queue = &provisioningv1.Queue{OfferTimeout: durationpb.New(0)} },
+		func(it *provisioningv1.Item) {
+			it.Queue = &provisioningv1.Queue{OfferTimeout: durationpb.New(time.Second)}
+		},
+		func(it *provisioningv1.Item) {
+			it.Queue = &provisioningv1.Queue{WrapUpLimit: durationpb.New(time.Second)}
+		},
+		func(it *provisioningv1.Item) { it.Queue = &provisioningv1.Queue{MaxWait: durationpb.New(time.Second)} },
+		func(it *provisioningv1.Item) {
+			it.Queue = &provisioningv1.Queue{ServiceLevelTarget: durationpb.New(time.Second)}
+		},
+		func(it *provisioningv1.Item) {
+			it.Queue = &provisioningv1.Queue{RetryAfter: durationpb.New(time.Second)}
+		},
+		func(it *provisioningv1.Item) { it.IfRevision = &commonv1.Revision{Epoch: 1} },
+		func(it *provisioningv1.Item) { it.IfRevision = &commonv1.Revision{N: 1} },
 	} {
 		it := base()
 		change(it)
@@ -116,18 +143,26 @@ func TestAnItemEndsOnce(t *testing.T) {
 func TestAPendingItemExpires(t *testing.T) {
 	j, _ := Create(nil, order("ann"), noon)
 	pending := Take(nil, Requests(j, order("ann").Items)[0], noon)
-	if _, gone := Expired(pending, noon.Add(Patience-time.Millisecond)); gone {
+	if _, gone := Expired(pending, j, noon.Add(Patience-time.Millisecond)); gone {
 		t.Error("expired before its time")
 	}
-	v, gone := Expired(pending, noon.Add(Patience))
+	v, gone := Expired(pending, j, noon.Add(Patience))
 	if !gone || v.Applied || v.Reason == "" {
 		t.Errorf("got %v, %v, want a failure with a reason", v, gone)
+	}
+	paused, _ := Pause(Count(j, Counts{}), "ann", noon.Add(time.Hour))
+	if _, gone := Expired(pending, paused, noon.Add(10*Patience)); gone {
+		t.Error("expired while its job was paused")
+	}
+	resumed, _ := Resume(Count(paused, Counts{}), "ann", noon.Add(2*Patience))
+	if _, gone := Expired(pending, resumed, noon.Add(3*Patience-time.Millisecond)); gone {
+		t.Error("expired for the time that its job was paused")
 	}
 }
 
 func TestCountsAddUp(t *testing.T) {
 	j, _ := Create(nil, order("ann", "bob", "eve"), noon)
-	if c := Count(j, 1, 1); c.GetApplied() != 1 || c.GetFailed() != 1 || c.GetPending() != 1 {
+	if c := Count(j, Counts{Applied: 1, Failed: 1}); c.GetApplied() != 1 || c.GetFailed() != 1 || c.GetPending() != 1 {
 		t.Errorf("got %v", c)
 	}
 	if a := Accept(j, noon); a.GetAcceptedAt() == nil || Accept(a, noon) != nil {

@@ -2,6 +2,7 @@ package state
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	"google.golang.org/protobuf/proto"
@@ -21,7 +22,8 @@ func JobIn(r *commit.Record) (*provisioningv1.Job, error) {
 	return j, decode(r, j)
 }
 
-// PutJob puts a job into the commit, with its event. what happened to it: created, accepted or healed.
+// PutJob puts a job into the commit, with its event. what happened to it: created, accepted, paused, resumed, cancelled,
+// settled or healed.
 func PutJob(tx *commit.Tx, r *commit.Record, j *provisioningv1.Job, what string) error {
 	value, err := proto.Marshal(j)
 	if err != nil {
@@ -31,15 +33,27 @@ func PutJob(tx *commit.Tx, r *commit.Record, j *provisioningv1.Job, what string)
 		Topic: topics.Outcomes, Key: j.GetId(), Type: "busyhour.provisioning.job." + what + ".v1", Data: value,
 	})
 	tx.Deadline(r, JobDeadline(j))
+	move(tx, nil, jobPlaces(j))
 	return nil
 }
 
-// JobDeadline is when the sweep looks at the job: to end a broken-off one, or to forget it.
+// JobDeadline is when the sweep looks at the job: to tell the items of a steered one, to end a broken-off one, or to
+// forget it.
 func JobDeadline(j *provisioningv1.Job) time.Time {
-	if j.GetAcceptedAt() == nil {
+	switch {
+	case j.GetUnsettled():
+		return j.GetChangedAt().AsTime()
+	case j.GetAcceptedAt() == nil:
 		return j.GetCreatedAt().AsTime().Add(job.Broken)
 	}
 	return j.GetCreatedAt().AsTime().Add(job.Keep)
+}
+
+func jobPlaces(j *provisioningv1.Job) []place {
+	if j == nil {
+		return nil
+	}
+	return []place{{Jobs, j.GetId(), -float64(j.GetCreatedAt().AsTime().UnixMilli())}}
 }
 
 // ItemIn is the item in a record; nil if there is none.
@@ -68,12 +82,12 @@ func PutItem(tx *commit.Tx, r *commit.Record, o *provisioningv1.Outcome) error {
 	return nil
 }
 
-// key is the agent's id. An item that never came in has none.
+// key is the id of the item's agent or queue. An item that never came in has none.
 func key(o *provisioningv1.Outcome) string {
-	if o.GetAgentId() == "" {
-		return o.GetJobId()
+	if _, id, ok := strings.Cut(o.GetEntity(), "/"); ok {
+		return id
 	}
-	return o.GetAgentId()
+	return o.GetJobId()
 }
 
 // ItemDeadline is when the sweep looks at the item: is a pending one still queued, is a final one to be forgotten.
@@ -84,20 +98,24 @@ func ItemDeadline(o *provisioningv1.Outcome) time.Time {
 	return o.GetAt().AsTime().Add(job.LookAfter)
 }
 
-// Forget takes an item or a job out, for good.
-func Forget(tx *commit.Tx, r *commit.Record, o *provisioningv1.Outcome) {
+// ForgetItem takes an item out, for good.
+func ForgetItem(tx *commit.Tx, r *commit.Record, o *provisioningv1.Outcome) {
+	forget(tx, r, itemPlaces(o))
+}
+
+// ForgetJob takes a job out, for good.
+func ForgetJob(tx *commit.Tx, r *commit.Record, j *provisioningv1.Job) { forget(tx, r, jobPlaces(j)) }
+
+func forget(tx *commit.Tx, r *commit.Record, places []place) {
 	tx.Delete(r)
 	tx.Deadline(r, time.Time{})
-	move(tx, itemPlaces(o), nil)
+	move(tx, places, nil)
 }
 
 func itemPlaces(o *provisioningv1.Outcome) []place {
-	member := Item(o.GetJobId(), o.GetNumber())
-	switch o.GetOutcome() {
-	case provisioningv1.ItemOutcome_ITEM_OUTCOME_APPLIED:
-		return []place{{Applied(o.GetJobId()), member, float64(o.GetNumber())}}
-	case provisioningv1.ItemOutcome_ITEM_OUTCOME_FAILED:
-		return []place{{Failed(o.GetJobId()), member, float64(o.GetNumber())}}
+	index := Ended(o.GetJobId(), o.GetOutcome())
+	if index == "" {
+		return nil
 	}
-	return nil
+	return []place{{index, Item(o.GetJobId(), o.GetNumber()), float64(o.GetNumber())}}
 }

@@ -11,8 +11,10 @@
 //	                   index   those that an identity provider knows by that id → 0
 //	applied:<job>      index   items of the job that were applied → their number
 //	failed:<job>       index   items that failed → their number
+//	cancelled:<job>    index   items that were cancelled → their number
+//	jobs               index   ids of jobs → minus the time they were created, in ms: the newest first
 //
-// The stream of items that wait for a worker is internal/stream's. Indexes are hints; the record is the truth.
+// The streams of items that wait for a worker are internal/stream's. Indexes are hints; the record is the truth.
 package state
 
 import (
@@ -29,6 +31,7 @@ const Service = "provisioning"
 const (
 	Agents = "agents"
 	Queues = "queues"
+	Jobs   = "jobs"
 )
 
 // Requeued is the record that says that in this epoch everything without an outcome is back in the stream.
@@ -49,12 +52,20 @@ func Applied(job string) string { return "applied:" + job }
 // Failed is the index of a job's items that failed.
 func Failed(job string) string { return "failed:" + job }
 
-// Ended is the index of a job's items with an outcome.
+// Cancelled is the index of a job's items that were cancelled.
+func Cancelled(job string) string { return "cancelled:" + job }
+
+// Ended is the index of a job's items with an outcome; empty if it is no final one.
 func Ended(job string, outcome provisioningv1.ItemOutcome) string {
-	if outcome == provisioningv1.ItemOutcome_ITEM_OUTCOME_APPLIED {
+	switch outcome {
+	case provisioningv1.ItemOutcome_ITEM_OUTCOME_APPLIED:
 		return Applied(job)
+	case provisioningv1.ItemOutcome_ITEM_OUTCOME_FAILED:
+		return Failed(job)
+	case provisioningv1.ItemOutcome_ITEM_OUTCOME_CANCELLED:
+		return Cancelled(job)
 	}
-	return Failed(job)
+	return ""
 }
 
 const (
@@ -89,6 +100,9 @@ func JobOf(name string) (id string, ok bool) { return strings.CutPrefix(name, jo
 
 // Entity is the name of an agent or a queue as other services and teams know it: "agent/ann" of "agent:ann".
 func Entity(name string) string { return strings.Replace(name, ":", "/", 1) }
+
+// Named is the name of the record of an agent or a queue: "agent:ann" of "agent/ann".
+func Named(entity string) string { return strings.Replace(entity, "/", ":", 1) }
 
 // IsEntry reports whether a record of that name is an agent or a queue.
 func IsEntry(name string) bool {

@@ -48,11 +48,12 @@ func Restore(b *rebuild.Build, r *commit.Record) error {
 		if err != nil {
 			return err
 		}
-		if j.GetAcceptedAt() != nil && JobDeadline(j).Before(b.Now) {
+		if j.GetAcceptedAt() != nil && j.GetCreatedAt().AsTime().Add(job.Keep).Before(b.Now) {
 			b.Drop(r.Name)
 			return nil
 		}
 		b.Deadline(r.Name, JobDeadline(j))
+		add(b, jobPlaces(j))
 	default:
 		p, err := Present(r)
 		if err != nil {

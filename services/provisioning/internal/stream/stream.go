@@ -1,7 +1,8 @@
-// Package stream is the queue of items that wait for a worker: a Redis Stream per tenant, with one group.
+// Package stream is the queue of items that wait for a worker: a Redis Stream per tenant and priority, with one group.
 //
 //	ingest, sweep, requeue ──Enqueue──▶ stream ──Read──▶ a worker ──Done──▶ (gone)
-//	                                      └── Claim ──▶ another, if the first has died
+//	                                    ▲ └── Claim ──▶ another, if the first has died
+//	                                    └────Again──── not its turn yet
 //
 // It stands in the namespace of the epoch and dies with it: the item's record and the log say what has to be in it. An
 // item is in it once; its entry stays until the item has ended, so the stream's length is what is left to do.
@@ -18,8 +19,10 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
+	provisioningv1 "github.com/busyhour/busyhour/api/gen/busyhour/provisioning/v1"
 	"github.com/busyhour/busyhour/pkg/commit"
 	"github.com/busyhour/busyhour/pkg/refusal"
+	"github.com/busyhour/busyhour/services/provisioning/internal/job"
 	"github.com/busyhour/busyhour/services/provisioning/internal/state"
 )
 
@@ -32,25 +35,37 @@ var groupSource string
 //go:embed done.lua
 var doneSource string
 
+//go:embed again.lua
+var againSource string
+
 var (
 	enqueue   = redis.NewScript(enqueueSource)
 	makeGroup = redis.NewScript(groupSource)
 	done      = redis.NewScript(doneSource)
+	again     = redis.NewScript(againSource)
 )
 
 const group = "workers"
 
-// Stream is the queue of every tenant.
+// Stream is the queues of all tenants.
 type Stream struct {
 	redis redis.UniversalClient
-	added map[string]chan struct{} // by tenant; never changed after New
+	added map[line]chan struct{} // never changed after New
+}
+
+// line is who waits for additions.
+type line struct {
+	tenant   string
+	priority provisioningv1.Priority
 }
 
 // New makes a Stream.
 func New(r redis.UniversalClient, tenants []string) *Stream {
-	s := &Stream{redis: r, added: map[string]chan struct{}{}}
+	s := &Stream{redis: r, added: map[line]chan struct{}{}}
 	for _, t := range tenants {
-		s.added[t] = make(chan struct{}, 1)
+		for _, p := range job.Priorities {
+			s.added[line{t, p}] = make(chan struct{}, 1)
+		}
 	}
 	return s
 }
@@ -62,15 +77,20 @@ type Entry struct {
 	Item string
 }
 
-// Namespace is a tenant's epoch, in which a stream stands.
+// Namespace is one stream: of a tenant's epoch, and of a priority.
 type Namespace struct {
-	Tenant string
-	Epoch  uint32
+	Tenant   string
+	Epoch    uint32
+	Priority provisioningv1.Priority
 }
 
 func (n Namespace) mark() string   { return commit.MarkKey(n.Tenant, state.Service) }
-func (n Namespace) stream() string { return commit.Key(n.Tenant, state.Service, n.Epoch, "stream") }
-func (n Namespace) queued() string { return commit.Key(n.Tenant, state.Service, n.Epoch, "queued") }
+func (n Namespace) stream() string { return n.key("stream") }
+func (n Namespace) queued() string { return n.key("queued") }
+
+func (n Namespace) key(name string) string {
+	return commit.Key(n.Tenant, state.Service, n.Epoch, name+":"+job.PriorityName(n.Priority))
+}
 
 func (n Namespace) closed() error {
 	return refusal.New(refusal.Unavailable, "UNVERIFIED", "epoch %d of tenant %s is not open", n.Epoch, n.Tenant).To("try again")
@@ -91,14 +111,16 @@ func (s *Stream) Enqueue(ctx context.Context, n Namespace, items ...string) erro
 		return n.closed()
 	}
 	select {
-	case s.added[n.Tenant] <- struct{}{}:
+	case s.added[line{n.Tenant, n.Priority}] <- struct{}{}:
 	default:
 	}
 	return nil
 }
 
 // Added tells that this pod has put something into a tenant's stream. What other pods put in has to be looked for.
-func (s *Stream) Added(tenant string) <-chan struct{} { return s.added[tenant] }
+func (s *Stream) Added(tenant string, priority provisioningv1.Priority) <-chan struct{} {
+	return s.added[line{tenant, priority}]
+}
 
 // Read takes up to limit entries for a consumer that nobody has. It does not wait for any: a read that waits would hold
 // a connection, and the worker that is to run what comes.
@@ -163,6 +185,15 @@ func (s *Stream) Done(ctx context.Context, n Namespace, e Entry) error {
 	err := done.Run(ctx, s.redis, []string{n.stream(), n.queued()}, group, e.ID, e.Item).Err()
 	if err != nil {
 		return fmt.Errorf("take %s out of the stream of %s: %w", e.Item, n.Tenant, err)
+	}
+	return nil
+}
+
+// Again puts an entry at the end, for it is not its item's turn yet. Nobody hears of it: it is to wait a while.
+func (s *Stream) Again(ctx context.Context, n Namespace, e Entry) error {
+	err := again.Run(ctx, s.redis, []string{n.mark(), n.stream(), n.queued()}, n.Epoch, group, e.ID, e.Item).Err()
+	if err != nil {
+		return fmt.Errorf("put %s at the end of the stream of %s: %w", e.Item, n.Tenant, err)
 	}
 	return nil
 }

@@ -7,11 +7,12 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
+	provisioningv1 "github.com/busyhour/busyhour/api/gen/busyhour/provisioning/v1"
 	"github.com/busyhour/busyhour/pkg/embedded"
 	"github.com/busyhour/busyhour/pkg/refusal"
 )
 
-var acme = Namespace{"acme", 7}
+var acme = Namespace{"acme", 7, provisioningv1.Priority_PRIORITY_NORMAL}
 
 // opened is a stream on a server whose tenant acme is open in epoch 7.
 func opened(t *testing.T) (*Stream, redis.UniversalClient) {
@@ -122,7 +123,7 @@ func TestALostStreamIsMadeAgain(t *testing.T) {
 
 func TestNothingIsWrittenIntoAnotherEpoch(t *testing.T) {
 	s, client := opened(t)
-	for _, n := range []Namespace{{"acme", 6}, {"acme", 8}, {"else", 7}} {
+	for _, n := range []Namespace{{"acme", 6, acme.Priority}, {"acme", 8, acme.Priority}, {"else", 7, acme.Priority}} {
 		if no, _ := refusal.As(s.Enqueue(t.Context(), n, "item:j/1")); no == nil || no.Code != refusal.Unavailable {
 			t.Errorf("%v: queued", n)
 		}
@@ -157,5 +158,53 @@ func TestConsumersThatAreGoneAreRemoved(t *testing.T) {
 	left := client.XInfoConsumers(t.Context(), acme.stream(), group).Val()
 	if len(left) != 1 || left[0].Name != "busy" {
 		t.Errorf("left %v, want the one that holds an entry", left)
+	}
+}
+
+func TestAnItemThatIsPutOffComesLast(t *testing.T) {
+	s, _ := opened(t)
+	if err := s.Enqueue(t.Context(), acme, "item:j/1", "item:j/2"); err != nil {
+		t.Fatal(err)
+	}
+	first := s.take(t, "w1")[0]
+	if err := s.Again(t.Context(), acme, first); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Enqueue(t.Context(), acme, "item:j/1"); err != nil {
+		t.Fatal(err)
+	}
+	back := s.take(t, "w1")
+	if got := fmt.Sprint(items(back)); got != "[item:j/1]" {
+		t.Fatalf("read %s, want it once, and again", got)
+	}
+	if err := s.Done(t.Context(), acme, back[0]); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Again(t.Context(), acme, back[0]); err != nil {
+		t.Fatal(err)
+	}
+	if got := s.take(t, "w1"); len(got) != 0 {
+		t.Errorf("read %v, though it was done", got)
+	}
+}
+
+func TestEachPriorityHasAStreamOfItsOwn(t *testing.T) {
+	s, _ := opened(t)
+	urgent := Namespace{acme.Tenant, acme.Epoch, provisioningv1.Priority_PRIORITY_URGENT}
+	if err := s.Enqueue(t.Context(), urgent, "item:j/1"); err != nil {
+		t.Fatal(err)
+	}
+	if got := s.take(t, "w1"); len(got) != 0 {
+		t.Errorf("read %v, which is another's", got)
+	}
+	select {
+	case <-s.Added("acme", acme.Priority):
+		t.Error("told of another's")
+	default:
+	}
+	select {
+	case <-s.Added("acme", urgent.Priority):
+	default:
+		t.Error("not told of their own")
 	}
 }

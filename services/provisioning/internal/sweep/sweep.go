@@ -18,7 +18,7 @@ import (
 )
 
 const (
-	// Nothing here is urgent: a deadline is minutes, or a month.
+	// Deadlines are minutes, or a month; only who has resumed or cancelled a job waits for it.
 	lookEvery = time.Second
 	batch     = 100 // what is taken at once
 	workers   = 16  // commits under way at once
@@ -89,7 +89,7 @@ func (s *Sweep) move(ctx context.Context, tenant string, d commit.Due) error {
 	op := fmt.Sprintf("deadline:%s@%d", d.Name, d.At.UnixMilli())
 	if id, ok := state.JobOf(d.Name); ok {
 		s.swept.WithLabelValues("job").Inc()
-		return s.flow.JobDue(ctx, tenant, id, op)
+		return s.flow.JobDue(ctx, tenant, id, op, s.queue.Queue)
 	}
 	if !state.IsItem(d.Name) {
 		return nil

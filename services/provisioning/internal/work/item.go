@@ -2,6 +2,7 @@ package work
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"runtime/debug"
 	"time"
@@ -13,6 +14,7 @@ import (
 	"github.com/busyhour/busyhour/services/provisioning/internal/connector"
 	"github.com/busyhour/busyhour/services/provisioning/internal/flow"
 	"github.com/busyhour/busyhour/services/provisioning/internal/job"
+	"github.com/busyhour/busyhour/services/provisioning/internal/state"
 	"github.com/busyhour/busyhour/services/provisioning/internal/stream"
 )
 
@@ -45,29 +47,57 @@ func (p *Pool) run(ctx context.Context, n stream.Namespace, e stream.Entry) {
 	}
 }
 
-// once runs an item and takes it out of the stream, if it has ended.
+// once runs an item, and takes it out of the stream if nothing is left to do for it.
 func (p *Pool) once(ctx context.Context, n stream.Namespace, e stream.Entry) error {
-	if err := p.end(ctx, n.Tenant, e.Item); err != nil {
+	o, err := p.flow.Item(ctx, n.Tenant, e.Item)
+	if err != nil {
+		return err
+	}
+	if o == nil || job.Final(o) { // forgotten, or ended by another run
+		return p.stream.Done(ctx, n, e)
+	}
+	v, err := p.verdict(ctx, o.GetRequest())
+	switch {
+	case errors.Is(err, flow.ErrEnded):
+		return p.stream.Done(ctx, n, e)
+	case errors.Is(err, flow.ErrCancelled):
+		err = p.flow.CancelItem(ctx, n.Tenant, e.Item, o.GetJobId())
+	case errors.Is(err, flow.ErrPaused):
+		return p.putAside(ctx, n, e)
+	case errors.Is(err, flow.ErrEarly):
+		return p.putOff(ctx, n, e)
+	case err == nil:
+		_, err = p.flow.Finish(ctx, n.Tenant, e.Item, v)
+	}
+	if err != nil {
 		return err
 	}
 	return p.stream.Done(ctx, n, e)
 }
 
-// end brings an item to its end. An error means that it has none yet.
-func (p *Pool) end(ctx context.Context, tenant, name string) error {
-	o, err := p.flow.Item(ctx, tenant, name)
-	if err != nil {
+// putAside takes an item of a paused job out of the stream. Who resumes the job puts it back; if that was done before it
+// was out, it is put back here.
+func (p *Pool) putAside(ctx context.Context, n stream.Namespace, e stream.Entry) error {
+	if err := p.stream.Done(ctx, n, e); err != nil {
 		return err
 	}
-	if o == nil || job.Final(o) { // forgotten, or ended by another run
-		return nil
-	}
-	v, err := p.verdict(ctx, o.GetRequest())
-	if err != nil {
+	paused, err := p.flow.Paused(ctx, n.Tenant, e.Item)
+	if err != nil || paused {
 		return err
 	}
-	_, err = p.flow.Finish(ctx, tenant, name, v)
-	return err
+	return p.stream.Enqueue(ctx, n, e.Item)
+}
+
+// putOff puts an item that waits for others of its job behind everything else, after a while in which they may end.
+func (p *Pool) putOff(ctx context.Context, n stream.Namespace, e stream.Entry) error {
+	t := time.NewTimer(againAfter)
+	defer t.Stop()
+	select {
+	case <-t.C:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	return p.stream.Again(ctx, n, e)
 }
 
 // verdict makes the change, here and in the downstream.
@@ -92,20 +122,22 @@ func (p *Pool) verdict(ctx context.Context, r *provisioningv1.Request) (v job.Ve
 	if err := applied.Durable(ctx); err != nil {
 		return v, err
 	}
-	return job.Verdict{Applied: answer.Refused == "", Reason: answer.Refused, Attempts: answer.Attempts}, nil
+	return job.Verdict{
+		Applied: answer.Refused == "", Reason: answer.Refused, Attempts: answer.Attempts, Note: p.flow.Note(ctx, r),
+	}, nil
 }
 
-// tell tells the downstream how the agent stands in the directory. If that has changed meanwhile, it tells it again:
+// tell tells the downstream how the agent stands in the directory; of queues it hears nothing. If that has changed meanwhile, it tells it again:
 // whoever is last to tell has told the latest, whatever order the calls came in.
 func (p *Pool) tell(ctx context.Context, r *provisioningv1.Request, s flow.Standing) (connector.Answer, error) {
 	var attempts uint32
-	for p.downstream != nil {
+	for p.downstream != nil && !job.OfQueue(r.GetItem()) {
 		a, err := p.downstream.Send(ctx, changeTo(r, s))
 		attempts += a.Attempts
 		if err != nil || a.Refused != "" {
 			return connector.Answer{Attempts: attempts, Refused: a.Refused}, err
 		}
-		now, err := p.flow.Current(ctx, r.GetTenant(), r.GetItem().GetAgent().GetId())
+		now, err := p.flow.Current(ctx, r.GetTenant(), state.Agent(r.GetItem().GetAgent().GetId()))
 		if err != nil {
 			return a, err
 		}
@@ -121,7 +153,8 @@ func (p *Pool) tell(ctx context.Context, r *provisioningv1.Request, s flow.Stand
 func changeTo(r *provisioningv1.Request, s flow.Standing) connector.Change {
 	c := connector.Change{
 		Tenant: r.GetTenant(), Agent: s.Entry.GetAgent(), Deleted: s.Entry == nil || s.Entry.GetDeleted(),
-		Key: fmt.Sprintf("%s/%d@%s", r.GetJobId(), r.GetNumber(), s.Revision),
+		Key:    fmt.Sprintf("%s/%d@%s", r.GetJobId(), r.GetNumber(), s.Revision),
+		Urgent: job.PriorityOfRequest(r) == provisioningv1.Priority_PRIORITY_URGENT,
 	}
 	if c.Agent == nil {
 		c.Agent = &provisioningv1.Agent{Id: r.GetItem().GetAgent().GetId()}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/busyhour/busyhour/pkg/commit"
 	"github.com/busyhour/busyhour/pkg/telemetry"
+	"github.com/busyhour/busyhour/services/provisioning/internal/job"
 	"github.com/busyhour/busyhour/services/provisioning/internal/stream"
 )
 
@@ -28,8 +29,8 @@ type standing struct {
 }
 
 var (
-	lengthDesc = prometheus.NewDesc("busyhour_provisioning_stream_items", "Items that have no outcome yet.", []string{"tenant"}, nil)
-	oldestDesc = prometheus.NewDesc("busyhour_provisioning_oldest_item_seconds", "Age of the oldest of them.", []string{"tenant"}, nil)
+	lengthDesc = prometheus.NewDesc("busyhour_provisioning_stream_items", "Items that have no outcome yet.", []string{"tenant", "priority"}, nil)
+	oldestDesc = prometheus.NewDesc("busyhour_provisioning_oldest_item_seconds", "Age of the oldest of them.", []string{"tenant", "priority"}, nil)
 )
 
 func (s *standing) Describe(to chan<- *prometheus.Desc) {
@@ -45,15 +46,17 @@ func (s *standing) Collect(to chan<- prometheus.Metric) {
 		if !open {
 			continue
 		}
-		st, err := s.stream.Standing(ctx, stream.Namespace{Tenant: tenant, Epoch: epoch})
-		if err != nil {
-			continue // a gap in the graph says it
+		for _, p := range job.Priorities {
+			st, err := s.stream.Standing(ctx, stream.Namespace{Tenant: tenant, Epoch: epoch, Priority: p})
+			if err != nil {
+				continue // a gap in the graph says it
+			}
+			age := 0.0
+			if !st.Oldest.IsZero() {
+				age = max(0, time.Since(st.Oldest).Seconds())
+			}
+			to <- prometheus.MustNewConstMetric(lengthDesc, prometheus.GaugeValue, float64(st.Length), tenant, job.PriorityName(p))
+			to <- prometheus.MustNewConstMetric(oldestDesc, prometheus.GaugeValue, age, tenant, job.PriorityName(p))
 		}
-		age := 0.0
-		if !st.Oldest.IsZero() {
-			age = max(0, time.Since(st.Oldest).Seconds())
-		}
-		to <- prometheus.MustNewConstMetric(lengthDesc, prometheus.GaugeValue, float64(st.Length), tenant)
-		to <- prometheus.MustNewConstMetric(oldestDesc, prometheus.GaugeValue, age, tenant)
 	}
 }

@@ -2,6 +2,7 @@
 // and keeps what became of them.
 //
 //	stream ─▶ Pool ─▶ directory commit ─▶ downstream ─▶ both durable ─▶ outcome commit ─▶ out of the stream
+//	            └─ job paused: out of the stream; cancelled: outcome commit; others first: to the end of the stream
 //
 // A run that ends without an outcome leaves its entry in the stream, and another run takes it over. So an item may be
 // run again, but not by two at once: an entry is taken over only after longer than a run may last.
@@ -18,9 +19,11 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/zap"
 
+	provisioningv1 "github.com/busyhour/busyhour/api/gen/busyhour/provisioning/v1"
 	"github.com/busyhour/busyhour/pkg/commit"
 	"github.com/busyhour/busyhour/services/provisioning/internal/connector"
 	"github.com/busyhour/busyhour/services/provisioning/internal/flow"
+	"github.com/busyhour/busyhour/services/provisioning/internal/job"
 	"github.com/busyhour/busyhour/services/provisioning/internal/stream"
 )
 
@@ -68,7 +71,7 @@ type Pool struct {
 	log        *zap.Logger
 	metrics    *metrics
 
-	slots chan struct{}
+	slots *slots
 	items sync.WaitGroup
 }
 
@@ -77,7 +80,7 @@ func New(cfg Config, store *commit.Store, s *stream.Stream, f *flow.Flow, downst
 	return &Pool{
 		cfg: cfg, store: store, stream: s, flow: f, downstream: downstream, log: log, metrics: newMetrics(reg, store, s),
 		consumer: pod + "-" + rand.Text()[:6], // after a restart, a pod is another consumer
-		slots:    make(chan struct{}, cfg.Concurrency),
+		slots:    newSlots(cfg.Concurrency),
 	}
 }
 
@@ -85,29 +88,32 @@ func New(cfg Config, store *commit.Store, s *stream.Stream, f *flow.Flow, downst
 func (p *Pool) Run(ctx context.Context) error {
 	inHand, cut := context.WithCancel(context.WithoutCancel(ctx))
 	defer cut()
-	var tenants sync.WaitGroup
+	var lines sync.WaitGroup
 	for _, tenant := range p.store.Tenants() {
-		tenants.Go(func() { p.serve(ctx, inHand, tenant) })
+		for _, priority := range job.Priorities {
+			lines.Go(func() { p.serve(ctx, inHand, tenant, priority) })
+		}
 	}
-	tenants.Wait()
+	lines.Wait()
 	patience := time.AfterFunc(drainTime, cut)
 	defer patience.Stop()
 	p.items.Wait()
 	return nil
 }
 
-// serve takes a tenant's items until ctx ends.
-func (p *Pool) serve(ctx, inHand context.Context, tenant string) {
+// serve takes a tenant's items of one priority until ctx ends.
+func (p *Pool) serve(ctx, inHand context.Context, tenant string, priority provisioningv1.Priority) {
 	var claimed time.Time // when this pod last looked for the items of dead workers
 	for ctx.Err() == nil {
-		n, err := p.open(ctx, tenant)
+		epoch, err := p.open(ctx, tenant)
 		if err != nil {
 			return
 		}
+		n := stream.Namespace{Tenant: tenant, Epoch: epoch, Priority: priority}
 		if err := p.downstream.Wait(ctx); err != nil {
 			return
 		}
-		slots, err := p.take(ctx)
+		slots, err := p.slots.take(ctx, priority)
 		if err != nil {
 			return
 		}
@@ -120,46 +126,23 @@ func (p *Pool) serve(ctx, inHand context.Context, tenant string) {
 			entries, err = p.stream.Read(ctx, n, p.consumer, slots)
 		}
 		p.start(inHand, n, entries)
-		p.give(slots - len(entries))
-		p.pause(ctx, tenant, len(entries), err)
+		p.slots.give(priority, slots-len(entries))
+		p.pause(ctx, n, len(entries), err)
 	}
 }
 
 // open waits until the tenant's state is verified.
-func (p *Pool) open(ctx context.Context, tenant string) (stream.Namespace, error) {
+func (p *Pool) open(ctx context.Context, tenant string) (epoch uint32, err error) {
 	for {
 		changed := p.store.Changed(tenant)
 		if epoch, open := p.store.Verified(tenant); open {
-			return stream.Namespace{Tenant: tenant, Epoch: epoch}, nil
+			return epoch, nil
 		}
 		select {
 		case <-changed:
 		case <-ctx.Done():
-			return stream.Namespace{}, ctx.Err()
+			return 0, ctx.Err()
 		}
-	}
-}
-
-// take waits for a slot and takes what else is free, up to a quarter of all, so that no tenant takes them all at once.
-func (p *Pool) take(ctx context.Context) (slots int, err error) {
-	select {
-	case p.slots <- struct{}{}:
-	case <-ctx.Done():
-		return 0, ctx.Err()
-	}
-	for slots = 1; slots < p.cfg.Concurrency/4; slots++ {
-		select {
-		case p.slots <- struct{}{}:
-		default:
-			return slots, nil
-		}
-	}
-	return slots, nil
-}
-
-func (p *Pool) give(slots int) {
-	for range slots {
-		<-p.slots
 	}
 }
 
@@ -177,18 +160,18 @@ func (p *Pool) takeOver(ctx context.Context, n stream.Namespace, limit int) ([]s
 func (p *Pool) start(ctx context.Context, n stream.Namespace, entries []stream.Entry) {
 	for _, e := range entries {
 		p.items.Go(func() {
-			defer p.give(1)
+			defer p.slots.give(n.Priority, 1)
 			p.run(ctx, n, e)
 		})
 	}
 }
 
 // pause waits for more, if there was nothing.
-func (p *Pool) pause(ctx context.Context, tenant string, got int, err error) {
+func (p *Pool) pause(ctx context.Context, n stream.Namespace, got int, err error) {
 	wait := lookEvery
 	switch {
 	case err != nil && ctx.Err() == nil:
-		p.log.Warn("cannot take items, trying again", zap.String("tenant", tenant), zap.Error(err))
+		p.log.Warn("cannot take items, trying again", zap.String("tenant", n.Tenant), zap.Error(err))
 		wait = failurePause
 	case got > 0:
 		return
@@ -197,7 +180,7 @@ func (p *Pool) pause(ctx context.Context, tenant string, got int, err error) {
 	defer t.Stop()
 	select {
 	case <-t.C:
-	case <-p.stream.Added(tenant):
+	case <-p.stream.Added(n.Tenant, n.Priority):
 	case <-ctx.Done():
 	}
 }

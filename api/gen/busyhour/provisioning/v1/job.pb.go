@@ -26,8 +26,7 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
-// Priority says who goes first where workers are scarce: a class above another is always served before it, and has
-// workers that the one below cannot take.
+// Priority says who gets on where workers are scarce: a class above another has workers that the one below cannot take.
 type Priority int32
 
 const (
@@ -325,7 +324,10 @@ type Request struct {
 	// request is taken in.
 	RequestedAt *timestamppb.Timestamp `protobuf:"bytes,7,opt,name=requested_at,json=requestedAt,proto3" json:"requested_at,omitempty"`
 	// The job's. Unspecified: by `total`.
-	Priority      Priority `protobuf:"varint,8,opt,name=priority,proto3,enum=busyhour.provisioning.v1.Priority" json:"priority,omitempty"`
+	Priority Priority `protobuf:"varint,8,opt,name=priority,proto3,enum=busyhour.provisioning.v1.Priority" json:"priority,omitempty"`
+	// The item is not begun before so many items of its job have ended: queues are made before the agents that are to
+	// serve them, and deleted after the agents have left them.
+	After         uint32 `protobuf:"varint,9,opt,name=after,proto3" json:"after,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -414,6 +416,13 @@ func (x *Request) GetPriority() Priority {
 		return x.Priority
 	}
 	return Priority_PRIORITY_UNSPECIFIED
+}
+
+func (x *Request) GetAfter() uint32 {
+	if x != nil {
+		return x.After
+	}
+	return 0
 }
 
 // Outcome is the payload of provisioning.outcomes and provisioning.job-state.
@@ -568,7 +577,7 @@ func (x *Outcome) GetNote() string {
 // Job sums up a bulk job.
 //
 // Also the payload of what provisioning.outcomes says of a job as a whole, keyed by its id; the counts are zero there.
-// CloudEvents types: busyhour.provisioning.job.<created|accepted|paused|resumed|queued|cancelled|healed>.v1.
+// CloudEvents types: busyhour.provisioning.job.<created|accepted|paused|resumed|cancelled|settled|healed>.v1.
 type Job struct {
 	state  protoimpl.MessageState `protogen:"open.v1"`
 	Id     string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
@@ -598,7 +607,9 @@ type Job struct {
 	// The job whose failed items these are.
 	RetryOf string `protobuf:"bytes,18,opt,name=retry_of,json=retryOf,proto3" json:"retry_of,omitempty"`
 	// Resumed or cancelled, and not all of its items have been told yet.
-	Unsettled     bool `protobuf:"varint,19,opt,name=unsettled,proto3" json:"unsettled,omitempty"`
+	Unsettled bool `protobuf:"varint,19,opt,name=unsettled,proto3" json:"unsettled,omitempty"`
+	// When `changed_by` did so.
+	ChangedAt     *timestamppb.Timestamp `protobuf:"bytes,20,opt,name=changed_at,json=changedAt,proto3" json:"changed_at,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -764,6 +775,13 @@ func (x *Job) GetUnsettled() bool {
 		return x.Unsettled
 	}
 	return false
+}
+
+func (x *Job) GetChangedAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.ChangedAt
+	}
+	return nil
 }
 
 // File that a job was made from.
@@ -2013,7 +2031,7 @@ const file_busyhour_provisioning_v1_job_proto_rawDesc = "" +
 	"\x11KIND_CREATE_QUEUE\x10\v\x12\x15\n" +
 	"\x11KIND_UPDATE_QUEUE\x10\f\x12\x14\n" +
 	"\x10KIND_JOIN_QUEUES\x10\r\x12\x15\n" +
-	"\x11KIND_LEAVE_QUEUES\x10\x0e\"\x81\x03\n" +
+	"\x11KIND_LEAVE_QUEUES\x10\x0e\"\x97\x03\n" +
 	"\aRequest\x128\n" +
 	"\x06tenant\x18\x01 \x01(\tB \xbaH\x1dr\x1b2\x19^[a-z0-9][a-z0-9-]{0,62}$R\x06tenant\x12 \n" +
 	"\x06job_id\x18\x02 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\x05jobId\x12\x1f\n" +
@@ -2022,7 +2040,8 @@ const file_busyhour_provisioning_v1_job_proto_rawDesc = "" +
 	"\x04item\x18\x05 \x01(\v2\x1e.busyhour.provisioning.v1.ItemB\x06\xbaH\x03\xc8\x01\x01R\x04item\x12\x1e\n" +
 	"\x05actor\x18\x06 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\x05actor\x12=\n" +
 	"\frequested_at\x18\a \x01(\v2\x1a.google.protobuf.TimestampR\vrequestedAt\x12H\n" +
-	"\bpriority\x18\b \x01(\x0e2\".busyhour.provisioning.v1.PriorityB\b\xbaH\x05\x82\x01\x02\x10\x01R\bpriority\"\xe6\x03\n" +
+	"\bpriority\x18\b \x01(\x0e2\".busyhour.provisioning.v1.PriorityB\b\xbaH\x05\x82\x01\x02\x10\x01R\bpriority\x12\x14\n" +
+	"\x05after\x18\t \x01(\rR\x05after\"\xe6\x03\n" +
 	"\aOutcome\x12\x16\n" +
 	"\x06tenant\x18\x01 \x01(\tR\x06tenant\x12\x15\n" +
 	"\x06job_id\x18\x02 \x01(\tR\x05jobId\x12\x16\n" +
@@ -2037,7 +2056,7 @@ const file_busyhour_provisioning_v1_job_proto_rawDesc = "" +
 	" \x01(\v2!.busyhour.provisioning.v1.RequestR\arequest\x12\x16\n" +
 	"\x06entity\x18\v \x01(\tR\x06entity\x125\n" +
 	"\bbegun_at\x18\f \x01(\v2\x1a.google.protobuf.TimestampR\abegunAt\x12\x12\n" +
-	"\x04note\x18\r \x01(\tR\x04note\"\xb6\x05\n" +
+	"\x04note\x18\r \x01(\tR\x04note\"\xf1\x05\n" +
 	"\x03Job\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x16\n" +
 	"\x06tenant\x18\x02 \x01(\tR\x06tenant\x12\x1d\n" +
@@ -2062,7 +2081,9 @@ const file_busyhour_provisioning_v1_job_proto_rawDesc = "" +
 	"changed_by\x18\x10 \x01(\tR\tchangedBy\x122\n" +
 	"\x04file\x18\x11 \x01(\v2\x1e.busyhour.provisioning.v1.FileR\x04file\x12\x19\n" +
 	"\bretry_of\x18\x12 \x01(\tR\aretryOf\x12\x1c\n" +
-	"\tunsettled\x18\x13 \x01(\bR\tunsettled\"H\n" +
+	"\tunsettled\x18\x13 \x01(\bR\tunsettled\x129\n" +
+	"\n" +
+	"changed_at\x18\x14 \x01(\v2\x1a.google.protobuf.TimestampR\tchangedAt\"H\n" +
 	"\x04File\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x16\n" +
 	"\x06sha256\x18\x02 \x01(\fR\x06sha256\x12\x14\n" +
@@ -2239,44 +2260,45 @@ var file_busyhour_provisioning_v1_job_proto_depIdxs = []int32{
 	30, // 15: busyhour.provisioning.v1.Job.paused_at:type_name -> google.protobuf.Timestamp
 	30, // 16: busyhour.provisioning.v1.Job.cancelled_at:type_name -> google.protobuf.Timestamp
 	7,  // 17: busyhour.provisioning.v1.Job.file:type_name -> busyhour.provisioning.v1.File
-	3,  // 18: busyhour.provisioning.v1.CreateJobRequest.items:type_name -> busyhour.provisioning.v1.Item
-	0,  // 19: busyhour.provisioning.v1.CreateJobRequest.priority:type_name -> busyhour.provisioning.v1.Priority
-	6,  // 20: busyhour.provisioning.v1.CreateJobResponse.job:type_name -> busyhour.provisioning.v1.Job
-	0,  // 21: busyhour.provisioning.v1.ImportAgentsRequest.priority:type_name -> busyhour.provisioning.v1.Priority
-	6,  // 22: busyhour.provisioning.v1.ImportAgentsResponse.job:type_name -> busyhour.provisioning.v1.Job
-	8,  // 23: busyhour.provisioning.v1.ImportAgentsResponse.errors:type_name -> busyhour.provisioning.v1.LineError
-	6,  // 24: busyhour.provisioning.v1.GetJobResponse.job:type_name -> busyhour.provisioning.v1.Job
-	6,  // 25: busyhour.provisioning.v1.ListJobsResponse.jobs:type_name -> busyhour.provisioning.v1.Job
-	6,  // 26: busyhour.provisioning.v1.PauseJobResponse.job:type_name -> busyhour.provisioning.v1.Job
-	6,  // 27: busyhour.provisioning.v1.ResumeJobResponse.job:type_name -> busyhour.provisioning.v1.Job
-	6,  // 28: busyhour.provisioning.v1.CancelJobResponse.job:type_name -> busyhour.provisioning.v1.Job
-	0,  // 29: busyhour.provisioning.v1.RetryJobRequest.priority:type_name -> busyhour.provisioning.v1.Priority
-	6,  // 30: busyhour.provisioning.v1.RetryJobResponse.job:type_name -> busyhour.provisioning.v1.Job
-	1,  // 31: busyhour.provisioning.v1.ListOutcomesRequest.outcome:type_name -> busyhour.provisioning.v1.ItemOutcome
-	5,  // 32: busyhour.provisioning.v1.ListOutcomesResponse.outcomes:type_name -> busyhour.provisioning.v1.Outcome
-	9,  // 33: busyhour.provisioning.v1.JobService.CreateJob:input_type -> busyhour.provisioning.v1.CreateJobRequest
-	11, // 34: busyhour.provisioning.v1.JobService.ImportAgents:input_type -> busyhour.provisioning.v1.ImportAgentsRequest
-	13, // 35: busyhour.provisioning.v1.JobService.GetJob:input_type -> busyhour.provisioning.v1.GetJobRequest
-	15, // 36: busyhour.provisioning.v1.JobService.ListJobs:input_type -> busyhour.provisioning.v1.ListJobsRequest
-	17, // 37: busyhour.provisioning.v1.JobService.PauseJob:input_type -> busyhour.provisioning.v1.PauseJobRequest
-	19, // 38: busyhour.provisioning.v1.JobService.ResumeJob:input_type -> busyhour.provisioning.v1.ResumeJobRequest
-	21, // 39: busyhour.provisioning.v1.JobService.CancelJob:input_type -> busyhour.provisioning.v1.CancelJobRequest
-	23, // 40: busyhour.provisioning.v1.JobService.RetryJob:input_type -> busyhour.provisioning.v1.RetryJobRequest
-	25, // 41: busyhour.provisioning.v1.JobService.ListOutcomes:input_type -> busyhour.provisioning.v1.ListOutcomesRequest
-	10, // 42: busyhour.provisioning.v1.JobService.CreateJob:output_type -> busyhour.provisioning.v1.CreateJobResponse
-	12, // 43: busyhour.provisioning.v1.JobService.ImportAgents:output_type -> busyhour.provisioning.v1.ImportAgentsResponse
-	14, // 44: busyhour.provisioning.v1.JobService.GetJob:output_type -> busyhour.provisioning.v1.GetJobResponse
-	16, // 45: busyhour.provisioning.v1.JobService.ListJobs:output_type -> busyhour.provisioning.v1.ListJobsResponse
-	18, // 46: busyhour.provisioning.v1.JobService.PauseJob:output_type -> busyhour.provisioning.v1.PauseJobResponse
-	20, // 47: busyhour.provisioning.v1.JobService.ResumeJob:output_type -> busyhour.provisioning.v1.ResumeJobResponse
-	22, // 48: busyhour.provisioning.v1.JobService.CancelJob:output_type -> busyhour.provisioning.v1.CancelJobResponse
-	24, // 49: busyhour.provisioning.v1.JobService.RetryJob:output_type -> busyhour.provisioning.v1.RetryJobResponse
-	26, // 50: busyhour.provisioning.v1.JobService.ListOutcomes:output_type -> busyhour.provisioning.v1.ListOutcomesResponse
-	42, // [42:51] is the sub-list for method output_type
-	33, // [33:42] is the sub-list for method input_type
-	33, // [33:33] is the sub-list for extension type_name
-	33, // [33:33] is the sub-list for extension extendee
-	0,  // [0:33] is the sub-list for field type_name
+	30, // 18: busyhour.provisioning.v1.Job.changed_at:type_name -> google.protobuf.Timestamp
+	3,  // 19: busyhour.provisioning.v1.CreateJobRequest.items:type_name -> busyhour.provisioning.v1.Item
+	0,  // 20: busyhour.provisioning.v1.CreateJobRequest.priority:type_name -> busyhour.provisioning.v1.Priority
+	6,  // 21: busyhour.provisioning.v1.CreateJobResponse.job:type_name -> busyhour.provisioning.v1.Job
+	0,  // 22: busyhour.provisioning.v1.ImportAgentsRequest.priority:type_name -> busyhour.provisioning.v1.Priority
+	6,  // 23: busyhour.provisioning.v1.ImportAgentsResponse.job:type_name -> busyhour.provisioning.v1.Job
+	8,  // 24: busyhour.provisioning.v1.ImportAgentsResponse.errors:type_name -> busyhour.provisioning.v1.LineError
+	6,  // 25: busyhour.provisioning.v1.GetJobResponse.job:type_name -> busyhour.provisioning.v1.Job
+	6,  // 26: busyhour.provisioning.v1.ListJobsResponse.jobs:type_name -> busyhour.provisioning.v1.Job
+	6,  // 27: busyhour.provisioning.v1.PauseJobResponse.job:type_name -> busyhour.provisioning.v1.Job
+	6,  // 28: busyhour.provisioning.v1.ResumeJobResponse.job:type_name -> busyhour.provisioning.v1.Job
+	6,  // 29: busyhour.provisioning.v1.CancelJobResponse.job:type_name -> busyhour.provisioning.v1.Job
+	0,  // 30: busyhour.provisioning.v1.RetryJobRequest.priority:type_name -> busyhour.provisioning.v1.Priority
+	6,  // 31: busyhour.provisioning.v1.RetryJobResponse.job:type_name -> busyhour.provisioning.v1.Job
+	1,  // 32: busyhour.provisioning.v1.ListOutcomesRequest.outcome:type_name -> busyhour.provisioning.v1.ItemOutcome
+	5,  // 33: busyhour.provisioning.v1.ListOutcomesResponse.outcomes:type_name -> busyhour.provisioning.v1.Outcome
+	9,  // 34: busyhour.provisioning.v1.JobService.CreateJob:input_type -> busyhour.provisioning.v1.CreateJobRequest
+	11, // 35: busyhour.provisioning.v1.JobService.ImportAgents:input_type -> busyhour.provisioning.v1.ImportAgentsRequest
+	13, // 36: busyhour.provisioning.v1.JobService.GetJob:input_type -> busyhour.provisioning.v1.GetJobRequest
+	15, // 37: busyhour.provisioning.v1.JobService.ListJobs:input_type -> busyhour.provisioning.v1.ListJobsRequest
+	17, // 38: busyhour.provisioning.v1.JobService.PauseJob:input_type -> busyhour.provisioning.v1.PauseJobRequest
+	19, // 39: busyhour.provisioning.v1.JobService.ResumeJob:input_type -> busyhour.provisioning.v1.ResumeJobRequest
+	21, // 40: busyhour.provisioning.v1.JobService.CancelJob:input_type -> busyhour.provisioning.v1.CancelJobRequest
+	23, // 41: busyhour.provisioning.v1.JobService.RetryJob:input_type -> busyhour.provisioning.v1.RetryJobRequest
+	25, // 42: busyhour.provisioning.v1.JobService.ListOutcomes:input_type -> busyhour.provisioning.v1.ListOutcomesRequest
+	10, // 43: busyhour.provisioning.v1.JobService.CreateJob:output_type -> busyhour.provisioning.v1.CreateJobResponse
+	12, // 44: busyhour.provisioning.v1.JobService.ImportAgents:output_type -> busyhour.provisioning.v1.ImportAgentsResponse
+	14, // 45: busyhour.provisioning.v1.JobService.GetJob:output_type -> busyhour.provisioning.v1.GetJobResponse
+	16, // 46: busyhour.provisioning.v1.JobService.ListJobs:output_type -> busyhour.provisioning.v1.ListJobsResponse
+	18, // 47: busyhour.provisioning.v1.JobService.PauseJob:output_type -> busyhour.provisioning.v1.PauseJobResponse
+	20, // 48: busyhour.provisioning.v1.JobService.ResumeJob:output_type -> busyhour.provisioning.v1.ResumeJobResponse
+	22, // 49: busyhour.provisioning.v1.JobService.CancelJob:output_type -> busyhour.provisioning.v1.CancelJobResponse
+	24, // 50: busyhour.provisioning.v1.JobService.RetryJob:output_type -> busyhour.provisioning.v1.RetryJobResponse
+	26, // 51: busyhour.provisioning.v1.JobService.ListOutcomes:output_type -> busyhour.provisioning.v1.ListOutcomesResponse
+	43, // [43:52] is the sub-list for method output_type
+	34, // [34:43] is the sub-list for method input_type
+	34, // [34:34] is the sub-list for extension type_name
+	34, // [34:34] is the sub-list for extension extendee
+	0,  // [0:34] is the sub-list for field type_name
 }
 
 func init() { file_busyhour_provisioning_v1_job_proto_init() }
