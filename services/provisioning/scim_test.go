@@ -2,6 +2,7 @@ package provisioning_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"io"
 	"net/http"
 	"strings"
@@ -104,4 +105,80 @@ func TestTheSCIMServerCanBeOff(t *testing.T) {
 	if res.StatusCode != http.StatusNotFound || res.Header.Get("Content-Type") == "application/scim+json" {
 		t.Errorf("%s", res.Status)
 	}
+}
+
+// What an identity provider pushes are agents and queues, by way of jobs.
+func TestAnIdentityProviderChangesTheDirectory(t *testing.T) {
+	s := newStage(t)
+	p := s.startPod("a", s.told())
+	ask := func(want int, what, body string) map[string]any {
+		t.Helper()
+		status, answer := p.scim(s.tenant, what, body)
+		if status != want {
+			t.Fatalf("%s: %d %v, want %d", what, status, answer, want)
+		}
+		return answer
+	}
+	const user = `{"schemas": ["urn:ietf:params:scim:schemas:core:2.0:User"], "userName": "ann", "displayName": "Ann", "externalId": "00u1", "active": true}`
+	made := ask(http.StatusCreated, "POST /Users", user)
+	if made["id"] != "ann" {
+		t.Errorf("created as %v", made)
+	}
+	ask(http.StatusConflict, "POST /Users", user)
+	ask(http.StatusCreated, "POST /Users", `{"userName": "bob", "displayName": "Bob"}`)
+	ask(http.StatusOK, "PATCH /Users/ann", `{"Operations": [{"op": "replace", "path": "active", "value": false}]}`)
+	ask(http.StatusOK, "PATCH /Users/bob", `{"Operations": [{"op": "replace", "value": {"displayName": "Robert"}}]}`)
+	agents := p.agents()
+	if ann := agents["ann"]; !ann.GetDeactivated() || ann.GetExternalId() != "00u1" || ann.GetName() != "Ann" {
+		t.Errorf("ann is %v", ann)
+	}
+	if agents["bob"].GetName() != "Robert" {
+		t.Errorf("bob is %v", agents["bob"])
+	}
+
+	group := ask(http.StatusCreated, "POST /Groups", `{"displayName": "Vertrieb Süd", "members": [{"value": "ann"}, {"value": "bob"}]}`)
+	if group["id"] != "vertrieb-sud" {
+		t.Errorf("created as %v", group)
+	}
+	status, _ := p.scim(s.tenant, "PATCH /Groups/vertrieb-sud", `{"Operations": [{"op": "remove", "path": "members[value eq \"bob\"]"}]}`)
+	if agents = p.agents(); status/100 != 2 || len(agents["ann"].GetQueueIds()) != 1 || len(agents["bob"].GetQueueIds()) != 0 {
+		t.Errorf("%d: ann serves %v, bob %v", status, agents["ann"].GetQueueIds(), agents["bob"].GetQueueIds())
+	}
+	ask(http.StatusNoContent, "DELETE /Groups/vertrieb-sud", "")
+	ask(http.StatusNotFound, "GET /Groups/vertrieb-sud", "")
+	if agents = p.agents(); len(agents["ann"].GetQueueIds()) != 0 {
+		t.Errorf("ann serves %v, which is gone", agents["ann"].GetQueueIds())
+	}
+
+	many := ask(http.StatusOK, "POST /Bulk", `{"schemas": ["urn:ietf:params:scim:api:messages:2.0:BulkRequest"], "Operations": [
+		{"method": "POST", "path": "/Users", "bulkId": "u", "data": {"userName": "eve", "displayName": "Eve"}},
+		{"method": "POST", "path": "/Groups", "bulkId": "g", "data": {"displayName": "Support", "members": [{"value": "bulkId:u"}]}},
+		{"method": "DELETE", "path": "/Users/ann"}]}`)
+	if agents = p.agents(); fmt.Sprint(agents["eve"].GetQueueIds()) != "[support]" || agents["ann"] != nil {
+		t.Errorf("in bulk: %v, eve is %v, ann %v", many, agents["eve"], agents["ann"])
+	}
+	told, _, _ := s.downstream.standing()
+	if len(told) != 2 || told["bob"] == "" || told["eve"] == "" {
+		t.Errorf("the downstream has %v", told)
+	}
+	for _, j := range p.list(100) {
+		if j.GetActor() != "scim" || j.GetFailed() > 0 || j.GetPending() > 0 {
+			t.Errorf("a job of it: %v", j)
+		}
+	}
+}
+
+// An identity provider is answered when the directory has the change, however slow the downstream is.
+func TestAnIdentityProviderDoesNotWaitForTheDownstream(t *testing.T) {
+	s := newStage(t)
+	p := s.startPod("a", s.told())
+	g := s.gated()
+	if status, answer := p.scim(s.tenant, "POST /Users", `{"userName": "ann", "displayName": "Ann"}`); status != http.StatusCreated {
+		t.Fatalf("%d %v", status, answer)
+	}
+	if told, _, _ := s.downstream.standing(); len(told) != 0 {
+		t.Errorf("the downstream has %v", told)
+	}
+	g.leave()
+	s.await("it is told in the end", func() bool { told, _, _ := s.downstream.standing(); return told["ann"] != "" })
 }
