@@ -58,7 +58,7 @@ func New(_ context.Context, cfg Config, b *boot.Backends) (*Service, error) {
 	if err := s.connect(b); err != nil {
 		return nil, err
 	}
-	s.flow = flow.New(s.store, push.New(b.NATS, b.Log), s.producer, b.Registry)
+	s.flow = flow.New(s.store, push.New(b.NATS, b.Log), s.producer, uint32(cfg.Work.Backlog), b.Registry)
 	items := stream.New(b.Redis, b.Tenants)
 	in := ingest.New(b.Tenants, s.flow, items, s.producer, b.Log, b.Registry)
 	downstream := connector.New(cfg.Downstream, b.Log, b.Registry)

@@ -377,3 +377,31 @@ func TestItemsThatCannotBe(t *testing.T) {
 		}
 	}
 }
+
+// What waits is bounded: who sends more is told so, and the same job passes when there is room.
+func TestAJobBeyondTheBacklogIsRefused(t *testing.T) {
+	s := newStage(t)
+	cfg := s.one(1)
+	cfg.Work.Backlog = 30
+	p := s.startPod("a", cfg)
+	g := s.gated()
+	first := p.mustCreate("r-1", upserts(20)...)
+	s.await("it waits", func() bool { return p.metric("busyhour_provisioning_pending_items") == 20 })
+	if _, err := p.create("r-2", upserts(11)...); refused(err) != "resource_exhausted BACKLOG_FULL" {
+		t.Errorf("31 items: %v", err)
+	}
+	if again, err := p.create("r-1", upserts(20)...); err != nil || again.GetId() != first.GetId() {
+		t.Errorf("the first again: %v", err)
+	}
+	if _, err := p.create("r-2", upserts(10)...); err != nil {
+		t.Errorf("30 items: %v", err)
+	}
+	g.leave()
+	p.ended(first.GetId())
+	s.await("nothing waits", func() bool { return p.metric("busyhour_provisioning_pending_items") == 0 })
+	p.ended(p.mustCreate("r-3", upserts(11)...).GetId())
+	s.flush()
+	s.await("nothing waits after the loss of Redis", func() bool {
+		return p.job(first.GetId()).GetApplied() == 20 && p.metric("busyhour_provisioning_pending_items") == 0
+	})
+}

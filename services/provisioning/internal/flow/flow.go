@@ -22,15 +22,16 @@ type Sender interface {
 
 // Flow carries out wishes.
 type Flow struct {
-	store *commit.Store
-	push  *push.Push
-	log   Sender
-	ended *prometheus.CounterVec
+	store   *commit.Store
+	push    *push.Push
+	log     Sender
+	backlog uint32 // items that may be without an outcome, of one tenant
+	ended   *prometheus.CounterVec
 }
 
-// New makes a Flow.
-func New(store *commit.Store, push *push.Push, log Sender, reg prometheus.Registerer) *Flow {
-	return &Flow{store: store, push: push, log: log, ended: telemetry.Register(reg, prometheus.NewCounterVec(prometheus.CounterOpts{
+// New makes a Flow. A job that would make more than backlog items of a tenant wait is refused.
+func New(store *commit.Store, push *push.Push, log Sender, backlog uint32, reg prometheus.Registerer) *Flow {
+	return &Flow{store: store, push: push, log: log, backlog: backlog, ended: telemetry.Register(reg, prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "busyhour_provisioning_items_total",
 		Help: "Items that have ended, by outcome.",
 	}, []string{"outcome"}))}

@@ -72,7 +72,7 @@ func newBench(t *testing.T) *bench {
 	}
 	b := &bench{T: t, log: &brittle{takes: 1 << 20}}
 	store := b.open(cfg, server.Addr)
-	b.Flow = New(store, push.New(nobody{}, zap.NewNop()), b.log, prometheus.NewRegistry())
+	b.Flow = New(store, push.New(nobody{}, zap.NewNop()), b.log, 1000, prometheus.NewRegistry())
 	return b
 }
 

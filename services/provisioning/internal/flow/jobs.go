@@ -91,7 +91,7 @@ func (f *Flow) acceptJob(ctx context.Context, j *provisioningv1.Job) error {
 // changeJob decides about a job, which is counted.
 func (f *Flow) changeJob(ctx context.Context, tenant, id, what string, decide func(*provisioningv1.Job, time.Time) (*provisioningv1.Job, error)) (j *provisioningv1.Job, result commit.Result, err error) {
 	result, err = f.store.Do(ctx, tenant, what+":"+rand.Text(), func(ctx context.Context, tx *commit.Tx) error {
-		r, ended := tx.Record(state.Job(id)), askCounts(tx, id)
+		r, ended, pending := tx.Record(state.Job(id)), askCounts(tx, id), tx.Count(state.Pending)
 		if err := tx.Fetch(ctx); err != nil {
 			return err
 		}
@@ -108,12 +108,24 @@ func (f *Flow) changeJob(ctx context.Context, tenant, id, what string, decide fu
 			return at(err, r)
 		}
 		if have == nil {
+			if err := f.room(next, *pending); err != nil {
+				return err
+			}
 			tx.Grow()
 		}
 		j = next
 		return state.PutJob(tx, r, job.Uncounted(next), what)
 	})
 	return j, result, err
+}
+
+// room refuses a job for which there is no room beside what waits. Redis' memory is bounded, and the downstreams set the pace.
+func (f *Flow) room(j *provisioningv1.Job, pending int64) error {
+	if pending+int64(j.GetTotal()) <= int64(f.backlog) {
+		return nil
+	}
+	return refusal.New(refusal.Full, "BACKLOG_FULL", "%d items of tenant %s have no outcome yet, and with %d more it would be beyond the %d that may wait",
+		pending, j.GetTenant(), j.GetTotal(), f.backlog).To("send the job again when fewer wait, or cancel one that does")
 }
 
 // at names the record and the revision that refused.

@@ -78,6 +78,9 @@ func PutItem(tx *commit.Tx, r *commit.Record, o *provisioningv1.Outcome) error {
 	}
 	tx.Put(r, value, event)
 	tx.Deadline(r, ItemDeadline(o))
+	if job.Final(o) {
+		tx.Remove(Pending, r.Name)
+	}
 	move(tx, nil, itemPlaces(o))
 	return nil
 }
@@ -113,9 +116,13 @@ func forget(tx *commit.Tx, r *commit.Record, places []place) {
 }
 
 func itemPlaces(o *provisioningv1.Outcome) []place {
-	index := Ended(o.GetJobId(), o.GetOutcome())
-	if index == "" {
+	member := Item(o.GetJobId(), o.GetNumber())
+	switch index := Ended(o.GetJobId(), o.GetOutcome()); {
+	case o == nil:
 		return nil
+	case index == "":
+		return []place{{Pending, member, 0}}
+	default:
+		return []place{{index, member, float64(o.GetNumber())}}
 	}
-	return []place{{index, Item(o.GetJobId(), o.GetNumber()), float64(o.GetNumber())}}
 }

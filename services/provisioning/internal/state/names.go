@@ -12,6 +12,7 @@
 //	applied:<job>      index   items of the job that were applied → their number
 //	failed:<job>       index   items that failed → their number
 //	cancelled:<job>    index   items that were cancelled → their number
+//	pending            index   items without an outcome → 0
 //	jobs               index   ids of jobs → minus the time they were created, in ms: the newest first
 //
 // The streams of items that wait for a worker are internal/stream's. Indexes are hints; the record is the truth.
@@ -32,6 +33,8 @@ const (
 	Agents = "agents"
 	Queues = "queues"
 	Jobs   = "jobs"
+	// Pending are the items without an outcome, of all jobs.
+	Pending = "pending"
 )
 
 // Requeued is the record that says that in this epoch everything without an outcome is back in the stream.

@@ -9,6 +9,7 @@ import (
 	"github.com/busyhour/busyhour/pkg/commit"
 	"github.com/busyhour/busyhour/pkg/telemetry"
 	"github.com/busyhour/busyhour/services/provisioning/internal/job"
+	"github.com/busyhour/busyhour/services/provisioning/internal/state"
 	"github.com/busyhour/busyhour/services/provisioning/internal/stream"
 )
 
@@ -29,11 +30,13 @@ type standing struct {
 }
 
 var (
-	lengthDesc = prometheus.NewDesc("busyhour_provisioning_stream_items", "Items that have no outcome yet.", []string{"tenant", "priority"}, nil)
-	oldestDesc = prometheus.NewDesc("busyhour_provisioning_oldest_item_seconds", "Age of the oldest of them.", []string{"tenant", "priority"}, nil)
+	pendingDesc = prometheus.NewDesc("busyhour_provisioning_pending_items", "Items that have no outcome yet, those of paused jobs too.", []string{"tenant"}, nil)
+	lengthDesc  = prometheus.NewDesc("busyhour_provisioning_stream_items", "Items that wait for a worker, or have one.", []string{"tenant", "priority"}, nil)
+	oldestDesc  = prometheus.NewDesc("busyhour_provisioning_oldest_item_seconds", "Age of the oldest of them.", []string{"tenant", "priority"}, nil)
 )
 
 func (s *standing) Describe(to chan<- *prometheus.Desc) {
+	to <- pendingDesc
 	to <- lengthDesc
 	to <- oldestDesc
 }
@@ -45,6 +48,9 @@ func (s *standing) Collect(to chan<- prometheus.Metric) {
 		epoch, open := s.store.Verified(tenant)
 		if !open {
 			continue
+		}
+		if pending, err := s.pending(ctx, tenant); err == nil {
+			to <- prometheus.MustNewConstMetric(pendingDesc, prometheus.GaugeValue, float64(pending), tenant)
 		}
 		for _, p := range job.Priorities {
 			st, err := s.stream.Standing(ctx, stream.Namespace{Tenant: tenant, Epoch: epoch, Priority: p})
@@ -59,4 +65,14 @@ func (s *standing) Collect(to chan<- prometheus.Metric) {
 			to <- prometheus.MustNewConstMetric(oldestDesc, prometheus.GaugeValue, age, tenant, job.PriorityName(p))
 		}
 	}
+}
+
+func (s *standing) pending(ctx context.Context, tenant string) (n int64, err error) {
+	_, err = s.store.Read(ctx, tenant, func(ctx context.Context, tx *commit.Tx) error {
+		count := tx.Count(state.Pending)
+		err := tx.Fetch(ctx)
+		n = *count
+		return err
+	})
+	return n, err
 }

@@ -13,6 +13,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"math"
 	"sync"
 	"time"
 
@@ -31,6 +32,7 @@ import (
 type Config struct {
 	Concurrency int           `key:"concurrency" default:"64" doc:"Items in hand at once, of one pod."`
 	ItemTimeout time.Duration `key:"item_timeout" default:"60s" doc:"Longest run of an item. One that has no outcome by then is run again."`
+	Backlog     int           `key:"backlog" default:"250000" doc:"Items that may be without an outcome, of one tenant. A job beyond it is refused; an item takes about 1 KB of Redis."`
 	TakeOver    time.Duration `key:"take_over" default:"75s" doc:"When the items of a worker that does not answer go to another; longer than item_timeout."`
 }
 
@@ -39,6 +41,9 @@ func (c *Config) Validate() error {
 	var problems []error
 	if c.Concurrency < 1 {
 		problems = append(problems, fmt.Errorf("work.concurrency: %d, at least 1 is needed", c.Concurrency))
+	}
+	if c.Backlog < 1 || c.Backlog > math.MaxUint32 {
+		problems = append(problems, fmt.Errorf("work.backlog: %d, at least 1 and at most %d is needed", c.Backlog, uint32(math.MaxUint32)))
 	}
 	if c.ItemTimeout <= 0 {
 		problems = append(problems, fmt.Errorf("work.item_timeout: %s is no time to run", c.ItemTimeout))
