@@ -37,8 +37,8 @@ func TestCallThatIsTakenBackIsNotAnswered(t *testing.T) {
 		l.step(call, Status{Step: step})
 	}
 	l.step(call, Status{Step: Over, EndedBy: routingv1.EndedBy_ENDED_BY_CUSTOMER})
-	if ends, ok := l.calls["c"].expects(); !ok || ends != routingv1.ContactState_CONTACT_STATE_ABANDONED {
-		t.Errorf("expected to end as %s, %t", name(ends), ok)
+	if ends := l.calls["c"].expects(); len(ends) != 2 || ends[0] != routingv1.ContactState_CONTACT_STATE_ABANDONED || ends[1] != routingv1.ContactState_CONTACT_STATE_COMPLETED {
+		t.Errorf("may end as %v", ends)
 	}
 	if l.counts.Torn != 1 || l.counts.Connected != 0 || l.counts.Talking != 0 {
 		t.Errorf("counted as %+v", l.counts)
@@ -61,8 +61,8 @@ func TestAnswerThatIsToldTooLateIsNone(t *testing.T) {
 			l.step(call, Status{Step: Over, EndedBy: routingv1.EndedBy_ENDED_BY_CUSTOMER})
 			<-time.After(took - 2*time.Second)
 			l.answerRefused("c", told)
-			if ends, ok := l.calls["c"].expects(); ok != known || ok && ends != routingv1.ContactState_CONTACT_STATE_COMPLETED {
-				t.Errorf("refused after %s: expected to end as %s, %t", took, name(ends), ok)
+			if ends := l.calls["c"].expects(); (len(ends) == 1) != known || known && ends[0] != routingv1.ContactState_CONTACT_STATE_COMPLETED {
+				t.Errorf("refused after %s: may end as %v", took, ends)
 			}
 		})
 	}

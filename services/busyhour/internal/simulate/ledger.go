@@ -43,6 +43,8 @@ type entry struct {
 	over     time.Time // at the switch
 	// connected: the switch said so, and had not ended the call before.
 	connected bool
+	// torn: it was connected, and then taken back from its agent.
+	torn bool
 	// tooLate: its answer was refused when it had long been taken back, or had ended: the switch cannot know as what.
 	tooLate bool
 	// refused: its arrival was, for want of room; if it is over before it was told again, there never was a contact.
@@ -111,6 +113,7 @@ func (l *ledger) step(c *Call, s Status) {
 		e.connected = true
 	case Unrung:
 		if e.connected { // they waited too long for word of it
+			e.torn = true
 			l.counts.Torn++
 			l.counts.Connected--
 			l.counts.Talking--
