@@ -15,8 +15,3 @@ func (s *Service) PutBack(ctx context.Context, tenant string) error {
 func (s *Service) Recount(ctx context.Context, tenant string) ([]rebuild.Divergence, error) {
 	return s.flow.Recount(ctx, tenant)
 }
-
-// Resolve takes from an agent what is too much now.
-func (s *Service) Resolve(ctx context.Context, tenant, agent string) error {
-	return s.flow.Resolve(ctx, tenant, agent)
-}

@@ -151,21 +151,27 @@ func (s *stage) logged(n uint32, c *routingv1.Contact) {
 	}
 }
 
+// reserved is a contact that anna has, by an offer or because its switch told of it.
+func (s *stage) reserved(id string, workload uint32, state routingv1.ContactState, byOffer bool) *routingv1.Contact {
+	now := timestamppb.Now()
+	c := &routingv1.Contact{
+		Id: id, Tenant: s.tenant, SwitchId: "sbc-1", CallId: id, QueueId: "support", Channel: commonv1.Channel_CHANNEL_VOICE,
+		State: state, Since: now, Deadline: timestamppb.New(now.AsTime().Add(time.Hour)), CreatedAt: now, QueuedAt: now,
+		Terms:       &routingv1.Terms{MaxWaitMs: 3600_000},
+		Reservation: &routingv1.Reservation{AgentId: "anna", OfferedAt: now, Workload: &commonv1.Revision{Epoch: 1, N: workload}},
+	}
+	if !byOffer {
+		c.Reservation.AcceptedAt = now
+	}
+	return c
+}
+
 func TestOfTwoReservationsOfOneSlotTheLaterStays(t *testing.T) {
 	s := newStage(t)
 	s.queue(&provisioningv1.Queue{Id: "support"})
 	s.hire("anna", "support")
-	now := time.Now()
-	reserved := func(id string, workload uint32) *routingv1.Contact {
-		return &routingv1.Contact{
-			Id: id, Tenant: s.tenant, SwitchId: "sbc-1", CallId: id, QueueId: "support", Channel: commonv1.Channel_CHANNEL_VOICE,
-			State: connectedState, Since: timestamppb.New(now), Deadline: timestamppb.New(now.Add(time.Hour)),
-			CreatedAt: timestamppb.New(now), QueuedAt: timestamppb.New(now), Terms: &routingv1.Terms{MaxWaitMs: 3600_000},
-			Reservation: &routingv1.Reservation{AgentId: "anna", OfferedAt: timestamppb.New(now), Workload: &commonv1.Revision{Epoch: 1, N: workload}},
-		}
-	}
-	s.logged(1, reserved("c-late", 9))
-	s.logged(1, reserved("c-early", 7))
+	s.logged(1, s.reserved("c-late", 9, connectedState, true))
+	s.logged(1, s.reserved("c-early", 7, connectedState, true))
 	p := s.startPod("pod-1")
 	s.await("the earlier is back in its queue", func() bool { return s.contact(p, "c-early").State == queuedState })
 	if c := s.contact(p, "c-late"); c.State != connectedState {
@@ -173,6 +179,20 @@ func TestOfTwoReservationsOfOneSlotTheLaterStays(t *testing.T) {
 	}
 	if w := s.workload(p, "anna").Workload; len(w.Cards) != 1 || w.Cards[0].ContactId != "c-late" {
 		t.Errorf("anna holds %v", w)
+	}
+}
+
+// That a switch tells of a call says nothing of another that was established before.
+func TestAnEstablishedCallIsNotTakenBackForOneThatNobodyWasOffered(t *testing.T) {
+	s := newStage(t)
+	s.queue(&provisioningv1.Queue{Id: "support"})
+	s.hire("anna", "support")
+	s.logged(1, s.reserved("c-late", 9, wrapUpState, false))
+	s.logged(1, s.reserved("c-early", 7, connectedState, true))
+	p := s.startPod("pod-1")
+	s.await("the wrap-up is over", func() bool { return s.contact(p, "c-late").State == completedState })
+	if c := s.contact(p, "c-early"); c.State != connectedState {
+		t.Errorf("contact %v", c)
 	}
 }
 

@@ -5,6 +5,8 @@ import (
 	"context"
 	"slices"
 
+	"google.golang.org/protobuf/proto"
+
 	routingv1 "github.com/busyhour/busyhour/api/gen/busyhour/routing/v1"
 	"github.com/busyhour/busyhour/pkg/commit"
 	"github.com/busyhour/busyhour/services/call-routing/internal/match"
@@ -12,9 +14,9 @@ import (
 )
 
 // Resolve takes from an agent what is more than they can hold. Only a recovery leaves that: the log is no consistent cut
-// over contacts, and may bring back two reservations of one slot. The later one stays, for whoever was given it had let
-// the earlier one go. An established call stays whatever else is there: its switch connected the two, and its switch
-// ends it.
+// over contacts, and may bring back two reservations of one slot. The later one stays: who was offered it had let the
+// earlier one go. A later one that nobody was offered, because a switch told of a call that it had connected, says nothing of
+// an earlier one that is established: both are the switch's to end.
 func (f *Flow) Resolve(ctx context.Context, tenant, agent string) error {
 	var surplus []string
 	_, _, err := f.commit(ctx, tenant, operation("resolve"), func(ctx context.Context, tx *commit.Tx, _ *decision) error {
@@ -59,14 +61,14 @@ func surplusOf(ctx context.Context, tx *commit.Tx, c *candidate) ([]string, erro
 		if err != nil {
 			return nil, err
 		}
-		if one.GetReservation().GetAgentId() == c.ID && !established(one) {
+		if one.GetReservation().GetAgentId() == c.ID {
 			held = append(held, one)
 		}
 	}
 	slices.SortFunc(held, func(a, b *routingv1.Contact) int { return cmp.Compare(reserved(a), reserved(b)) })
 	var surplus []string
-	for _, one := range held {
-		if match.Free(c.Candidate, one.Channel) >= 0 {
+	for i, one := range held {
+		if match.Free(c.Candidate, one.Channel) >= 0 || established(one) && !slices.ContainsFunc(held[i+1:], offered) {
 			continue
 		}
 		surplus = append(surplus, one.Id)
@@ -77,6 +79,11 @@ func surplusOf(ctx context.Context, tx *commit.Tx, c *candidate) ([]string, erro
 
 func established(c *routingv1.Contact) bool {
 	return c.State == routingv1.ContactState_CONTACT_STATE_CONNECTED || c.State == routingv1.ContactState_CONTACT_STATE_HELD
+}
+
+// offered reports whether the reservation is an offer's. What a switch told of began and was accepted at once.
+func offered(c *routingv1.Contact) bool {
+	return !proto.Equal(c.Reservation.GetOfferedAt(), c.Reservation.GetAcceptedAt())
 }
 
 func reserved(c *routingv1.Contact) uint64 {
