@@ -29,7 +29,7 @@ func Switch(tenant, id string) string { return join(tenant, "switch", id) }
 // EveryDirectory matches the directory changes of every tenant.
 func EveryDirectory() string { return root + ".*.directory.*" }
 
-// Directory carries provisioningv1.DirectoryEntry to routing.
+// Directory carries provisioningv1.DirectoryEntry to routing and presence.
 func Directory(tenant, entity string) string { return join(tenant, "directory", entity) }
 
 func join(tenant string, parts ...string) string {

@@ -100,6 +100,7 @@ type Service struct {
 	sweep     *sweep.Sweep
 	desktop   *desktop.Server
 	service   *command.Service
+	directory *command.Directory
 	group     *eventlog.Group
 }
 
@@ -145,6 +146,7 @@ func (s *Service) build(pod string) (err error) {
 		Store: s.store, Source: recovery.Source(rules), Compacted: s.compactor, Heal: f.Heal, Logger: b.Log, Registry: b.Registry,
 	})
 	s.sweep = sweep.New(s.store, f, pod, b.Log, b.Registry)
+	s.directory = command.NewDirectory(s.store, f, b.NATS, b.Log)
 	s.service = command.NewService(s.store, f, command.NewWatch(s.store, b.NATS, b.Log))
 	if s.desktop, err = desktop.New(desktop.Config{
 		Origins: s.cfg.Desktop.Origins, RoutingURLs: s.cfg.Routing.URLs,
@@ -197,6 +199,8 @@ func (s *Service) Run(ctx context.Context) error {
 		boot.Part{Name: "auditor", Run: s.auditor.Run},
 		boot.Part{Name: "pods", Run: s.sweep.Pods},
 		boot.Part{Name: "deadlines", Run: s.sweep.Deadlines},
+		boot.Part{Name: "directory sweep", Run: s.sweep.Directory},
+		boot.Part{Name: "directory", Run: s.directory.Run},
 		boot.Part{Name: "screens", Run: s.desktop.Run},
 		boot.Part{Name: "commands", Run: s.group.Run},
 	)

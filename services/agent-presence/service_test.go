@@ -43,6 +43,7 @@ func reasonOf(err error) string {
 func TestSetAndGet(t *testing.T) {
 	s := newStage(t)
 	s.hire("ann")
+	s.deactivate("dan", false)
 	p := s.startPod("pod-a", quick())
 	client := p.client()
 	for name, c := range map[string]struct {
@@ -51,6 +52,7 @@ func TestSetAndGet(t *testing.T) {
 		reason string
 	}{
 		"nobody":          {setting("nobody", onBreak, "lunch", ""), connect.CodeNotFound, "AGENT_UNKNOWN"},
+		"deactivated":     {setting("dan", available, "", ""), connect.CodeFailedPrecondition, "AGENT_DEACTIVATED"},
 		"no screen":       {setting("ann", available, "", ""), connect.CodeFailedPrecondition, "NO_SCREEN"},
 		"no reason":       {setting("ann", onBreak, "", ""), connect.CodeInvalidArgument, "REASON_REQUIRED"},
 		"no status":       {setting("ann", 0, "", ""), connect.CodeInvalidArgument, ""},

@@ -190,10 +190,20 @@ func (n *neighbour) put(name string, m proto.Message) commit.Result {
 func (s *stage) hire(agents ...string) {
 	s.Helper()
 	for _, id := range agents {
-		s.directory.put("agent:"+id, &provisioningv1.DirectoryEntry{Tenant: tenant, Entry: &provisioningv1.DirectoryEntry_Agent{
-			Agent: &provisioningv1.Agent{Id: id, Name: "Agent " + id, QueueIds: []string{"sales"}},
-		}})
+		s.list(entry(id))
 	}
+}
+
+func entry(id string) *provisioningv1.Agent {
+	return &provisioningv1.Agent{Id: id, Name: "Agent " + id, QueueIds: []string{"sales"}}
+}
+
+// list puts an agent into the directory; nobody is told.
+func (s *stage) list(a *provisioningv1.Agent) *provisioningv1.DirectoryEntry {
+	s.Helper()
+	e := &provisioningv1.DirectoryEntry{Tenant: tenant, Entry: &provisioningv1.DirectoryEntry_Agent{Agent: a}}
+	s.directory.put("agent:"+a.Id, e)
+	return e
 }
 
 // give changes what an agent holds, and pushes it if push is true.

@@ -38,7 +38,7 @@ const limit = 20 * time.Second
 // stage is the world around call-routing: servers, and the records of its neighbours. The servers are in this process;
 // with the build tag stack they are real ones, which other tests share.
 type stage struct {
-	*testing.T
+	testing.TB
 	// tenant of this test alone.
 	tenant string
 	kafka  string
@@ -51,9 +51,9 @@ type stage struct {
 	conn      *fanout.Conn // the neighbours'
 }
 
-func newStage(t *testing.T) *stage {
+func newStage(t testing.TB) *stage {
 	t.Helper()
-	s := &stage{T: t}
+	s := &stage{TB: t}
 	s.connect()
 	var err error
 	s.makeTopics()
@@ -184,17 +184,31 @@ func (s *stage) queue(q *provisioningv1.Queue) {
 // hire puts an agent into the directory, with one call at a time and German at 80.
 func (s *stage) hire(id string, queues ...string) {
 	s.Helper()
-	s.hireAs(&provisioningv1.Agent{
-		Id: id, Name: "Agent " + id, QueueIds: queues, Skills: []*commonv1.Skill{{Name: "german", Level: 80}},
-		Capacity: []*provisioningv1.Capacity{{Channel: commonv1.Channel_CHANNEL_VOICE, Contacts: 1}},
-	})
+	s.hireAs(entry(id, 80, queues...))
 }
 
 func (s *stage) hireAs(a *provisioningv1.Agent) {
 	s.Helper()
-	entry := &provisioningv1.DirectoryEntry{Tenant: s.tenant, Entry: &provisioningv1.DirectoryEntry_Agent{Agent: a}}
-	s.directory.put("agent:"+a.Id, entry, nil)
-	s.publish(subjects.Directory(s.tenant, "agent/"+a.Id), entry)
+	s.hireQuietly(a)
+	s.publish(subjects.Directory(s.tenant, "agent/"+a.Id), s.entryOf(a))
+}
+
+// hireQuietly puts an agent into the directory; the push is lost.
+func (s *stage) hireQuietly(a *provisioningv1.Agent) {
+	s.Helper()
+	s.directory.put("agent:"+a.Id, s.entryOf(a), nil)
+}
+
+func (s *stage) entryOf(a *provisioningv1.Agent) *provisioningv1.DirectoryEntry {
+	return &provisioningv1.DirectoryEntry{Tenant: s.tenant, Entry: &provisioningv1.DirectoryEntry_Agent{Agent: a}}
+}
+
+// entry is how an agent with one call at a time and German at this level stands in the directory.
+func entry(id string, german uint32, queues ...string) *provisioningv1.Agent {
+	return &provisioningv1.Agent{
+		Id: id, Name: "Agent " + id, QueueIds: queues, Skills: []*commonv1.Skill{{Name: "german", Level: german}},
+		Capacity: []*provisioningv1.Capacity{{Channel: commonv1.Channel_CHANNEL_VOICE, Contacts: 1}},
+	}
 }
 
 func (s *stage) publish(subject string, m proto.Message) {
@@ -257,7 +271,7 @@ func (s *stage) startPodWith(name string, cfg routing.Config) *pod {
 	p := &pod{stage: s, reg: prometheus.NewRegistry()}
 	log := zap.NewNop()
 	if testing.Verbose() {
-		log = zaptest.NewLogger(s.T, zaptest.Level(zap.InfoLevel))
+		log = zaptest.NewLogger(s.TB, zaptest.Level(zap.InfoLevel))
 	}
 	rdb := redis.NewUniversalClient(&s.redis)
 	s.Cleanup(func() { _ = rdb.Close() })

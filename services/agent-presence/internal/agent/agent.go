@@ -17,8 +17,9 @@ import (
 
 // Reasons that the system itself gives for a status.
 const (
-	LoggedOut = "logged out"
-	Lost      = "lost"
+	LoggedOut   = "logged out"
+	Lost        = "lost"
+	Deactivated = "deactivated"
 )
 
 // MaxScreens is how many screens one agent can have.

@@ -14,7 +14,7 @@ import (
 func anyWish(t *rapid.T) Wish {
 	screen := fmt.Sprintf("s%d", rapid.IntRange(0, 17).Draw(t, "screen"))
 	pod := rapid.SampledFrom([]string{"pod-a", "pod-b"}).Draw(t, "pod")
-	switch rapid.IntRange(0, 8).Draw(t, "wish") {
+	switch rapid.IntRange(0, 9).Draw(t, "wish") {
 	case 0, 1, 2:
 		return Join{screen, pod}
 	case 3:
@@ -25,6 +25,8 @@ func anyWish(t *rapid.T) Wish {
 		return LosePod{pod}
 	case 6:
 		return Expire{}
+	case 7:
+		return StandDown{}
 	}
 	return SetStatus{
 		Status:  presencev1.Status(rapid.Int32Range(0, 5).Draw(t, "status")),
@@ -40,6 +42,7 @@ func TestEveryPresenceMakesSense(t *testing.T) {
 		now := time.UnixMilli(1_700_000_000_000)
 		for range rapid.IntRange(1, 60).Draw(t, "steps") {
 			now = now.Add(time.Duration(rapid.Int64Range(-1000, 40_000).Draw(t, "ms")) * time.Millisecond)
+			known.Listed.Deactivated = rapid.Bool().Draw(t, "deactivated")
 			before := proto.CloneOf(known.Presence)
 			wish := anyWish(t)
 			change, err := Decide(known, wish, now, rules)
@@ -50,6 +53,9 @@ func TestEveryPresenceMakesSense(t *testing.T) {
 				continue
 			}
 			makesSense(t, change)
+			if !Assignable(change.Before) && Assignable(change.After) && known.Listed.Deactivated {
+				t.Fatalf("%+v makes a deactivated agent assignable: %v", wish, change.After)
+			}
 			known.Presence = change.After
 			again, err := Decide(known, wish, now, rules)
 			if again != nil {

@@ -11,6 +11,7 @@ import (
 
 	presencev1 "github.com/busyhour/busyhour/api/gen/busyhour/presence/v1"
 	provisioningv1 "github.com/busyhour/busyhour/api/gen/busyhour/provisioning/v1"
+	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/timestamppb"
 )
 
@@ -20,8 +21,9 @@ var rewrite = flag.Bool("rewrite", false, "write what comes out into the scenari
 //
 //	at 10:00:05                 the time of what follows
 //	listed sales support        the agent is in the directory, with these queues; "unlisted" takes it out
+//	deactivated                 the agent in the directory takes no contacts; "listed" activates again
 //	set BREAK lunch #r1         a request; #r1 is its id
-//	join s1 pod-a  logout s1 pod-a  lose s1 pod-a  losepod pod-a  expire
+//	join s1 pod-a  logout s1 pod-a  lose s1 pod-a  losepod pod-a  expire  standdown
 //	reborn closed=3s            a new epoch begins
 func TestScenarios(t *testing.T) {
 	files, _ := filepath.Glob("testdata/*.txt")
@@ -86,6 +88,10 @@ func (s *scene) run(t *testing.T, words []string) string {
 	case "listed":
 		s.known.Listed = &provisioningv1.Agent{Id: "alice", QueueIds: words[1:]}
 		return ""
+	case "deactivated":
+		s.known.Listed = proto.CloneOf(s.known.Listed)
+		s.known.Listed.Deactivated = true
+		return ""
 	case "unlisted":
 		s.known.Listed = nil
 		return ""
@@ -139,6 +145,8 @@ func wishOf(t *testing.T, words []string) Wish {
 		return LosePod{Pod: rest[0]}
 	case "expire":
 		return Expire{}
+	case "standdown":
+		return StandDown{}
 	}
 	t.Fatalf("no such command: %q", words)
 	return nil

@@ -17,6 +17,7 @@ import (
 //	GRACE      a screen joins                        CONNECTED  stays
 //	GRACE      a screen logs out                     NONE       OFFLINE "logged out"
 //	GRACE      the deadline passes                   NONE       OFFLINE "lost"
+//	any        the directory deactivates the agent   stays      OFFLINE "deactivated", if it was AVAILABLE
 //
 // So NONE and OFFLINE go together, and every other connection ends by itself: CONNECTED with the pod that holds the
 // screens, GRACE with its deadline.
@@ -48,6 +49,9 @@ func (w SetStatus) decide(d *decision) (presencev1.PresenceEvent_Kind, error) {
 	}
 	if w.Request != "" && slices.Contains(d.p.RequestIds, w.Request) {
 		return unchanged, nil
+	}
+	if w.Status == presencev1.Status_STATUS_AVAILABLE && d.known.Listed.Deactivated {
+		return unchanged, deactivated(d.known)
 	}
 	if w.Status == presencev1.Status_STATUS_BREAK && w.Reason == "" {
 		return unchanged, refusal.New(refusal.Invalid, "REASON_REQUIRED", "a break needs a reason").To("say why, for instance \"lunch\"")
@@ -113,6 +117,7 @@ func (w Join) decide(d *decision) (presencev1.PresenceEvent_Kind, error) {
 	if d.p.Since == nil {
 		d.p.Since = d.now
 	}
+	d.standDown()
 	return presencev1.PresenceEvent_KIND_SCREEN_JOINED, nil
 }
 
@@ -143,6 +148,25 @@ type LosePod struct{ Pod string }
 
 func (w LosePod) decide(d *decision) (presencev1.PresenceEvent_Kind, error) {
 	return d.lose(func(s *presencev1.Screen) bool { return s.Pod == w.Pod })
+}
+
+// StandDown ends the availability of an agent whom the directory has deactivated. The screens stay, and so does what the
+// agent has in hand.
+type StandDown struct{}
+
+func (StandDown) decide(d *decision) (presencev1.PresenceEvent_Kind, error) {
+	if !d.standDown() {
+		return unchanged, nil
+	}
+	return presencev1.PresenceEvent_KIND_STATUS_CHANGED, nil
+}
+
+func (d *decision) standDown() bool {
+	if !d.known.Listed.GetDeactivated() || d.p.Status != presencev1.Status_STATUS_AVAILABLE {
+		return false
+	}
+	d.status(presencev1.Status_STATUS_OFFLINE, Deactivated)
+	return true
 }
 
 // Expire ends a grace whose deadline has passed.
@@ -177,4 +201,9 @@ func (d *decision) leave(which func(*presencev1.Screen) bool) bool {
 func unknown(k Known) *refusal.Refusal {
 	return refusal.New(refusal.NotFound, "AGENT_UNKNOWN", "there is no agent %s in the directory", k.ID).
 		To("create the agent in the directory first")
+}
+
+func deactivated(k Known) *refusal.Refusal {
+	return refusal.New(refusal.Impossible, "AGENT_DEACTIVATED", "agent %s is deactivated in the directory and takes no contacts", k.ID).
+		To("have the agent activated in the directory first; what is in hand can be finished")
 }

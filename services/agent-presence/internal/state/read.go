@@ -33,7 +33,7 @@ type View struct {
 // AskView asks for all that a screen shows.
 func AskView(tx *commit.Tx, id string) *View {
 	v := AskBeat(tx, id)
-	v.entry = tx.Foreign(provisioning, "agent:"+id)
+	v.entry = AskEntry(tx, id)
 	return v
 }
 
@@ -62,7 +62,10 @@ func (v *View) Workload() (*routingv1.Workload, commit.Revision, error) {
 func (v *View) Reign() uint32 { return v.tx.EpochOf(routing) }
 
 // Listed is the agent in the directory; nil if it has none.
-func (v *View) Listed() (*provisioningv1.Agent, error) { return listed(v.entry) }
+func (v *View) Listed() (*provisioningv1.Agent, error) { return Listed(v.entry) }
+
+// AskEntry asks for an agent's entry in the directory alone.
+func AskEntry(tx *commit.Tx, id string) *commit.Record { return tx.Foreign(provisioning, "agent:"+id) }
 
 // AskPresence asks for a presence alone.
 func AskPresence(tx *commit.Tx, id string) *commit.Record { return tx.Record(Name(id)) }
@@ -79,7 +82,8 @@ func Presence(r *commit.Record) (*presencev1.Presence, error) {
 	return p, nil
 }
 
-func listed(r *commit.Record) (*provisioningv1.Agent, error) {
+// Listed is the agent in an entry of the directory; nil if there is none, or no longer.
+func Listed(r *commit.Record) (*provisioningv1.Agent, error) {
 	if !r.Exists() {
 		return nil, nil
 	}

@@ -56,7 +56,7 @@ type Agent struct {
 
 // Ask asks for what a decision about the agent needs. Fetch fills it.
 func Ask(tx *commit.Tx, id string) *Agent {
-	return &Agent{id: id, presence: tx.Record(Name(id)), entry: tx.Foreign(provisioning, "agent:"+id)}
+	return &Agent{id: id, presence: tx.Record(Name(id)), entry: AskEntry(tx, id)}
 }
 
 // Known is what a decision rests on.
@@ -66,7 +66,7 @@ func (a *Agent) Known(tenant string) (agent.Known, error) {
 	if k.Presence, err = Presence(a.presence); err != nil {
 		return k, err
 	}
-	k.Listed, err = listed(a.entry)
+	k.Listed, err = Listed(a.entry)
 	return k, err
 }
 

@@ -1,5 +1,5 @@
-// Package sweep moves what nobody else would move: a grace whose deadline has passed, and the screens of a pod that has
-// died. Every pod sweeps; whoever is first does the work.
+// Package sweep moves what nobody else would move: a grace whose deadline has passed, the screens of a pod that has
+// died, and who is available though the directory has deactivated them. Every pod sweeps; whoever is first does the work.
 package sweep
 
 import (
@@ -22,9 +22,12 @@ const (
 	lookEvery = 200 * time.Millisecond
 	// A pod says this often that it is alive.
 	renewEvery = time.Second
+	// A deactivation that no push told of is seen this much later at most. Routing heeds the directory itself.
+	compareEvery = 30 * time.Second
 
 	batch   = 100 // what is taken at once
 	workers = 16  // commits under way at once
+	perRead = 200 // agents read in one round trip
 )
 
 // Sweep is the sweeper of one pod.
@@ -40,7 +43,7 @@ type Sweep struct {
 func New(store *commit.Store, flow *flow.Flow, pod string, log *zap.Logger, reg prometheus.Registerer) *Sweep {
 	s := &Sweep{store: store, flow: flow, pod: pod, log: log, swept: prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "busyhour_presence_swept_total",
-		Help: "Agents moved because nobody else would: by a deadline, or because the pod that held their screens died.",
+		Help: "Agents moved because nobody else would: by a deadline, because the pod that held their screens died, or because the directory deactivated them and no push said so.",
 	}, []string{"cause"})}
 	reg.MustRegister(s.swept)
 	return s

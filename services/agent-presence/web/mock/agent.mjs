@@ -15,6 +15,7 @@ export class Agent {
     this.screens = new Set();
     this.verified = true;
     this.refuseNext = undefined;
+    this.deactivated = false;
     this.calls = 0;
     this.timers = new Map(); // by contact, and "next" for the next call
   }
@@ -52,6 +53,11 @@ export class Agent {
 
   push(frame) {
     for (const screen of this.screens) screen.tell(frame);
+  }
+
+  deactivate() {
+    this.deactivated = true;
+    if (this.presence.status === "STATUS_AVAILABLE") this.setStatus("STATUS_OFFLINE", "deactivated");
   }
 
   setStatus(status, reason) {

@@ -60,6 +60,8 @@ function makeFaults(world) {
     going: (ms = 3_000) => screens().forEach((s) => (s.tell({ going: { reconnectAfterMs: ms } }), s.ws.close(1012, "going"))),
     replace: () => screens().forEach((s) => s.ws.close(4503, "this screen logged in elsewhere")),
     refuse: () => agents().forEach((a) => (a.refuseNext = no("OFFER_NOT_YOURS", "The offer went to somebody else", "Wait for the next one"))),
+    deactivate: () => agents().forEach((a) => a.deactivate()),
+    activate: () => agents().forEach((a) => (a.deactivated = false)),
     // Contacts are gone, and their cards stay.
     haunt: () => agents().forEach((a) => a.cards.forEach((c) => world.ghosts.add(c.contactId))),
     // Provisioning does not answer, is not passed on to, or is older than the page.
@@ -127,6 +129,10 @@ function carryOut(agent, f) {
   if (refusal) return refusal;
   if (f.setStatus?.status === "STATUS_BREAK" && !f.setStatus.reason) {
     return no("REASON_MISSING", "A break needs a reason", "Say what the break is for");
+  }
+  if (f.setStatus?.status === "STATUS_AVAILABLE" && agent.deactivated) {
+    const { agentId } = agent.presence;
+    return no("AGENT_DEACTIVATED", `Agent ${agentId} is deactivated in the directory and takes no contacts`, "Have the agent activated in the directory first; what is in hand can be finished");
   }
   if (f.setStatus) agent.setStatus(f.setStatus.status, f.setStatus.reason);
   return f.act ? agent.act(f.act.contactId, f.act.action) : undefined;

@@ -98,10 +98,10 @@ func (l *looking) decide(ctx context.Context, tx *commit.Tx, d *decision) error 
 	if err := c.read(); err != nil {
 		return err
 	}
-	if !match.Assignable(c.Presence) {
+	if mustLetGo(c.Candidate) {
 		l.withdraw = offeredTo(c.Workload)
 	}
-	if match.Assignable(c.Presence) && c.Agent != nil && c.free() {
+	if match.Open(c.Candidate) && c.free() {
 		chosen, why, err := l.choose(ctx, tx, c)
 		if err != nil {
 			return err
@@ -115,6 +115,12 @@ func (l *looking) decide(ctx context.Context, tx *commit.Tx, d *decision) error 
 		l.queues = c.Agent.QueueIds
 	}
 	return c.places(ctx, tx, c.Workload.GetQueueIds())
+}
+
+// mustLetGo reports whether what is offered to the agent is taken back. An agent who is not in the directory keeps it until
+// its deadline: the entry may only be missing because the directory is being rebuilt.
+func mustLetGo(c match.Candidate) bool {
+	return !match.Assignable(c.Presence) || c.Agent.GetDeactivated()
 }
 
 func offeredTo(w *routingv1.Workload) (ids []string) {

@@ -100,7 +100,7 @@ func (c *candidate) places(ctx context.Context, tx *commit.Tx, before []string) 
 }
 
 func (c *candidate) readyFor(ctx context.Context, tx *commit.Tx) ([]string, error) {
-	if c.Agent == nil || !match.Assignable(c.Presence) || !c.free() {
+	if !match.Open(c.Candidate) || !c.free() {
 		return nil, nil
 	}
 	if len(c.channels()) == 1 {

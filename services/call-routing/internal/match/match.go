@@ -21,6 +21,7 @@ import (
 // Why an agent is passed over.
 const (
 	NotInDirectory  = "NOT_IN_DIRECTORY"
+	Deactivated     = "DEACTIVATED"
 	NotInQueue      = "NOT_IN_QUEUE"
 	NotAvailable    = "NOT_AVAILABLE"
 	ConnectionGrace = "CONNECTION_GRACE"
@@ -126,6 +127,8 @@ func Unfit(w Waiting, c Candidate, now time.Time) string {
 	switch {
 	case c.Agent == nil:
 		return NotInDirectory
+	case c.Agent.Deactivated:
+		return Deactivated
 	case !slices.Contains(c.Agent.QueueIds, w.Queue.GetId()):
 		return NotInQueue
 	case c.Presence.GetStatus() != presencev1.Status_STATUS_AVAILABLE:
@@ -149,6 +152,11 @@ func Unfit(w Waiting, c Candidate, now time.Time) string {
 // Assignable reports whether presence lets the agent be given contacts.
 func Assignable(p *presencev1.Presence) bool {
 	return p.GetStatus() == presencev1.Status_STATUS_AVAILABLE && p.GetConnection() == presencev1.Connection_CONNECTION_CONNECTED
+}
+
+// Open reports whether directory and presence let the agent be given contacts at all.
+func Open(c Candidate) bool {
+	return c.Agent != nil && !c.Agent.Deactivated && Assignable(c.Presence)
 }
 
 // Free is how many more contacts of a channel the agent can hold.

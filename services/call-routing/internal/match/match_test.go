@@ -76,6 +76,8 @@ func TestEveryReasonToPassOver(t *testing.T) {
 		{"", func(c *Candidate) { c.ID = "anton" }}, // passed on it, but long enough ago
 		{PassedBefore, func(c *Candidate) { c.ID = "anna" }},
 		{NotInDirectory, func(c *Candidate) { c.Agent = nil }},
+		{Deactivated, func(c *Candidate) { c.Agent.Deactivated = true }},
+		{Deactivated, func(c *Candidate) { c.Agent.Deactivated, c.Agent.QueueIds, c.Presence = true, nil, nil }}, // the first reason counts
 		{NotInQueue, func(c *Candidate) { c.Agent.QueueIds = []string{"sales"} }},
 		{NotAvailable, func(c *Candidate) { c.Presence = nil }},
 		{NotAvailable, func(c *Candidate) { c.Presence.Status = presencev1.Status_STATUS_BREAK }},

@@ -1472,7 +1472,7 @@ type Decision_PassedOver struct {
 	state   protoimpl.MessageState `protogen:"open.v1"`
 	AgentId string                 `protobuf:"bytes,1,opt,name=agent_id,json=agentId,proto3" json:"agent_id,omitempty"`
 	// UPPER_SNAKE_CASE: SKILL_MISSING, NOT_AVAILABLE, NO_CAPACITY, PASSED_BEFORE, CONNECTION_GRACE, NOT_IN_QUEUE,
-	// NOT_IN_DIRECTORY, or TAKEN: another contact was being offered to the agent at that moment.
+	// NOT_IN_DIRECTORY, DEACTIVATED, or TAKEN: another contact was being offered to the agent at that moment.
 	Reason        string `protobuf:"bytes,2,opt,name=reason,proto3" json:"reason,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

@@ -1,13 +1,13 @@
 // The small pure parts: clock, back-off, close codes, session, activity.
 
 import { describe, expect, test } from "vitest";
-import { Card } from "../wire/wire";
+import { Card, Presence } from "../wire/wire";
 import { activity } from "./activity";
 import { backoff } from "./backoff";
 import { ServerClock } from "./clock";
 import { comesBack, inWords } from "./closing";
 import { forget, recall, remember } from "./session";
-import { sentence } from "./words";
+import { sentence, standing } from "./words";
 
 describe("the server's clock", () => {
   test("follows the frame that travelled least", () => {
@@ -45,6 +45,15 @@ test("a known close code is told in words, another by its reason", () => {
   expect(inWords(4001, "UNVERIFIED")).toBe("The state is being verified");
   expect(inWords(4700, "Ended by a supervisor")).toBe("Ended by a supervisor");
   expect(inWords(4700, "")).toBe("The connection ended with code 4700");
+});
+
+test("how an agent stands is said in words", () => {
+  const said = (status: string, reason = "") => standing(Presence.read({ status, reason }, "presence"));
+  expect(said("STATUS_AVAILABLE")).toBe("available");
+  expect(said("STATUS_BREAK", "lunch")).toBe("on a break (lunch)");
+  expect(said("STATUS_OFFLINE", "lost")).toBe("offline");
+  expect(said("STATUS_OFFLINE", "deactivated")).toBe("deactivated");
+  expect(said("STATUS_BREAK", "deactivated")).toBe("on a break (deactivated)"); // their own words
 });
 
 test("a session outlives a reload; what is not one is no session", () => {

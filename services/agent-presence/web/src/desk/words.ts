@@ -40,8 +40,14 @@ export function who(c: Card): string {
   return c.from || "Unknown caller";
 }
 
-// "available", "busy", "on a break (lunch)".
+// The directory has ended the agent's availability; they go available by hand once they are activated.
+export function deactivated(p: Presence): boolean {
+  return p.status === "STATUS_OFFLINE" && p.reason === "deactivated";
+}
+
+// "available", "busy", "on a break (lunch)", "deactivated".
 export function standing(p: Presence): string {
+  if (deactivated(p)) return p.reason;
   if (p.status !== "STATUS_BREAK") return statusWord[p.status].toLowerCase();
   return p.reason ? `on a break (${p.reason})` : "on a break";
 }

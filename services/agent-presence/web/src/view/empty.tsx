@@ -1,4 +1,4 @@
-import { standing } from "../desk/words";
+import { deactivated, standing } from "../desk/words";
 import { Button } from "./button";
 import { useDesk, useFigures, useParts } from "./hooks";
 import { Glyph } from "./icons";
@@ -61,7 +61,11 @@ function Away() {
         <Glyph name={held.presence.status === "STATUS_BREAK" ? "cup" : "moon"} />
       </span>
       <h3>You are {standing(held.presence)}</h3>
-      <p>No contacts are offered to you now. Go available when you are ready to take one.</p>
+      {deactivated(held.presence) ? (
+        <p>No contacts are offered to you until an administrator has activated you in the directory. Then go available.</p>
+      ) : (
+        <p>No contacts are offered to you now. Go available when you are ready to take one.</p>
+      )}
       <Button
         kind="primary"
         icon="check"
