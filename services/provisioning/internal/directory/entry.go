@@ -98,13 +98,14 @@ func Remove(p Present, wish *Entry, now time.Time) (*Entry, error) {
 	return write(p, wish, now)
 }
 
-// Unmoved refuses if the caller has seen another revision than the one that stands there; nil: they have seen none.
+// Unmoved refuses if the caller has seen another revision than the one that stands there, a deletion too; nil: they have
+// seen none.
 func Unmoved(p Present, seen *commonv1.Revision) error {
-	if seen != nil && !p.Live() {
-		return missing(p)
-	}
-	if seen == nil || seen.GetEpoch() == p.Epoch && seen.GetN() == p.N {
+	switch {
+	case seen == nil || seen.GetEpoch() == p.Epoch && seen.GetN() == p.N:
 		return nil
+	case !p.Live():
+		return missing(p)
 	}
 	return refusal.New(refusal.Impossible, "STALE", "if_revision is %d.%d, but it stands at %d.%d: somebody changed it meanwhile",
 		seen.GetEpoch(), seen.GetN(), p.Epoch, p.N).At(p.Record, p.Epoch, p.N).To("read it again and repeat the change")
