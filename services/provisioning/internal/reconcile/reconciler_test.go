@@ -340,3 +340,18 @@ func TestARoundWithoutTheDirectoryIsBrokenOff(t *testing.T) {
 		}
 	})
 }
+
+func TestARoundThatCannotBeginGivesTheLeaseBack(t *testing.T) {
+	inTime(t, func(t *testing.T) {
+		w := newWorld(t, "ann")
+		w.closed = true
+		w.pod("a", nil)
+		after(time.Second)
+		w.set(func() {
+			want(t, "the lease", w.lease, "")
+			w.closed = false
+		})
+		after(lookEvery)
+		want(t, "reads", len(w.looks()), 1)
+	})
+}

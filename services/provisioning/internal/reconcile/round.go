@@ -50,8 +50,8 @@ func (c *Reconciler) round(w Wish, now time.Time) *round {
 }
 
 // begin takes the lease, and says in the report that a round is under way.
-func (c *Reconciler) begin(ctx context.Context, w Wish) (r *round, err error) {
-	r = c.round(w, time.Time{})
+func (c *Reconciler) begin(ctx context.Context, w Wish) (*round, error) {
+	r := c.round(w, time.Time{})
 	taken, err := c.Leases.Take(ctx, w.Tenant, r.holder)
 	if err != nil {
 		return nil, err
@@ -60,17 +60,21 @@ func (c *Reconciler) begin(ctx context.Context, w Wish) (r *round, err error) {
 		return nil, refusal.New(refusal.Impossible, running, "a round through the agents of tenant %s is under way", w.Tenant).
 			To("wait until GetReconciliation says that it has ended")
 	}
-	defer func() {
-		if err != nil {
-			c.release(ctx, r)
-		}
-	}()
-	_, total, err := c.Directory.Page(ctx, w.Tenant, state.Agents, 0, 1)
-	if err != nil {
+	if err := c.announce(ctx, r); err != nil {
+		c.release(ctx, r)
 		return nil, err
 	}
+	return r, nil
+}
+
+// announce keeps the report as the round begins.
+func (c *Reconciler) announce(ctx context.Context, r *round) error {
+	_, total, err := c.Directory.Page(ctx, r.Tenant, state.Agents, 0, 1)
+	if err != nil {
+		return err
+	}
 	r.report.Agents = uint32(total)
-	return r, c.Reports.KeepReconciliation(ctx, w.Tenant, func(have *provisioningv1.Reconciliation, now time.Time) *provisioningv1.Reconciliation {
+	return c.Reports.KeepReconciliation(ctx, r.Tenant, func(have *provisioningv1.Reconciliation, now time.Time) *provisioningv1.Reconciliation {
 		r.report.StartedAt, r.report.CompletedAt, r.report.Unreconciled = timestamppb.New(now), have.GetCompletedAt(), have.GetUnreconciled()
 		return r.report
 	})

@@ -48,7 +48,8 @@ type world struct {
 	refuses   string                // the agent whose item is refused
 	blind     error
 	began     time.Time
-	stateAway bool
+	stateAway bool // the directory cannot be read
+	closed    bool // nor counted
 }
 
 func newWorld(t *testing.T, agents ...string) *world {
@@ -158,6 +159,9 @@ func (w *world) Next(_ context.Context, _, _, after string, n int) (entries []*d
 func (w *world) Page(context.Context, string, string, int, int) ([]*directory.Entry, int, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	if w.closed {
+		return nil, 0, errors.New("the state is not verified")
+	}
 	return nil, len(w.live()), nil
 }
 
