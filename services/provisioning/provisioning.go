@@ -23,6 +23,7 @@ import (
 	"github.com/busyhour/busyhour/services/provisioning/internal/flow"
 	"github.com/busyhour/busyhour/services/provisioning/internal/ingest"
 	"github.com/busyhour/busyhour/services/provisioning/internal/push"
+	"github.com/busyhour/busyhour/services/provisioning/internal/reconcile"
 	"github.com/busyhour/busyhour/services/provisioning/internal/recovery"
 	"github.com/busyhour/busyhour/services/provisioning/internal/scim"
 	"github.com/busyhour/busyhour/services/provisioning/internal/state"
@@ -37,19 +38,21 @@ type Config struct {
 	Downstream connector.Config `key:"downstream"`
 	SCIM       scim.Config      `key:"scim"`
 	Work       work.Config      `key:"work"`
+	Reconcile  reconcile.Config `key:"reconcile"`
 }
 
 // Service is one pod.
 type Service struct {
-	scim     scim.Config
-	backends *boot.Backends
-	producer *eventlog.Producer
-	epochs   *eventlog.EpochLog
-	store    *commit.Store
-	recovery *rebuild.Recovery
-	flow     *flow.Flow
-	group    *eventlog.Group
-	parts    []boot.Part
+	scim       scim.Config
+	backends   *boot.Backends
+	producer   *eventlog.Producer
+	epochs     *eventlog.EpochLog
+	store      *commit.Store
+	recovery   *rebuild.Recovery
+	flow       *flow.Flow
+	reconciler *reconcile.Reconciler
+	group      *eventlog.Group
+	parts      []boot.Part
 }
 
 // New makes a pod. It does nothing before Run.
@@ -62,6 +65,10 @@ func New(_ context.Context, cfg Config, b *boot.Backends) (*Service, error) {
 	items := stream.New(b.Redis, b.Tenants)
 	in := ingest.New(b.Tenants, s.flow, items, s.producer, b.Log, b.Registry)
 	downstream := connector.New(cfg.Downstream, b.Log, b.Registry)
+	s.reconciler = reconcile.New(cfg.Reconcile, reconcile.Surroundings{
+		Gate: s.store, Directory: s.flow, Downstream: downstream, Jobs: s.flow, Items: s.flow,
+		Reports: s.flow, Leases: reconcile.NewLeases(s.store), Tries: reconcile.NewTries(s.store),
+	}, b.Pod, b.Log, b.Registry)
 	var err error
 	if s.group, err = eventlog.NewGroup(b.Kafka, ingest.Group, []string{topics.Requests}, in.Handle); err != nil {
 		return nil, errors.Join(err, s.producer.Close())
@@ -89,6 +96,7 @@ func New(_ context.Context, cfg Config, b *boot.Backends) (*Service, error) {
 		{Name: "auditor", Run: auditor.Run},
 		{Name: "workers", Run: work.New(cfg.Work, s.store, items, s.flow, downstream, b.Pod, b.Log, b.Registry).Run},
 		{Name: "sweep", Run: sweep.New(s.store, s.flow, in, b.Log, b.Registry).Run},
+		{Name: "reconciler", Run: s.reconciler.Run},
 		{Name: "requeue", Run: recovery.NewRequeue(s.store, in, b.Kafka, b.Pod, b.Log, b.Registry).Run},
 		{Name: "ingest", Run: in.Run},
 		{Name: "requests", Run: s.group.Run},
@@ -114,13 +122,15 @@ func (s *Service) connect(b *boot.Backends) (err error) {
 	return nil
 }
 
-// Mount adds DirectoryService and JobService, and the SCIM server.
+// Mount adds DirectoryService, JobService and ReconcileService, and the SCIM server.
 func (s *Service) Mount(e *edge.Server) {
 	options := append(edge.Options(s.backends.Log, s.backends.Registry, command.Detail), connect.WithReadMaxBytes(command.MaxMessage))
 	path, handler := provisioningv1connect.NewDirectoryServiceHandler(command.NewDirectory(s.flow), options...)
 	e.Mount(provisioningv1connect.DirectoryServiceName, path, handler)
 	path, handler = provisioningv1connect.NewJobServiceHandler(command.NewJob(s.flow), options...)
 	e.Mount(provisioningv1connect.JobServiceName, path, handler)
+	path, handler = provisioningv1connect.NewReconcileServiceHandler(command.NewReconcile(s.reconciler), options...)
+	e.Mount(provisioningv1connect.ReconcileServiceName, path, handler)
 	if s.scim.Enabled {
 		e.Handle(scim.Path, scim.New(s.scim, s.flow, scim.NewRuns(s.flow), s.backends.Log, s.backends.Registry))
 	}

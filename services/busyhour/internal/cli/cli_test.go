@@ -63,6 +63,8 @@ func TestWrongUseIsAnError(t *testing.T) {
 		{[]string{"provision", "import", "nowhere.csv"}, "nowhere.csv"},
 		{[]string{"provision", "watch"}, "accepts 1 arg"},
 		{[]string{"provision", "outcomes", "j-1", "--url", "127.0.0.1"}, "http://host:port"},
+		{[]string{"provision", "reconcile", "ann"}, "unknown command"},
+		{[]string{"provision", "reconcile", "--url", "127.0.0.1"}, "http://host:port"},
 		{[]string{"stub", "scim", "--latency", "-1s"}, "latency"},
 		{[]string{"dance"}, "unknown command"},
 	} {

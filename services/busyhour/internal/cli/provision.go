@@ -30,7 +30,7 @@ func newProvision() *cobra.Command {
 		Long: `Ends with exit code 0 if every item was applied, 2 if some failed, and 1 if it could not be done or asked for at all. A
 job goes on whether or not anybody watches.`,
 	}
-	c.AddCommand(newProvisionImport(), newProvisionWatch(), newProvisionOutcomes())
+	c.AddCommand(newProvisionImport(), newProvisionWatch(), newProvisionOutcomes(), newProvisionReconcile())
 	return c
 }
 

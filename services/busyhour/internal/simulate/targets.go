@@ -48,10 +48,11 @@ func (t Targets) Validate() error {
 
 // Clients are RPC clients of every address, sharing one HTTP/2 connection per address.
 type Clients struct {
-	Routing   []routingv1connect.RoutingServiceClient
-	Presence  []presencev1connect.PresenceServiceClient
-	Directory []provisioningv1connect.DirectoryServiceClient
-	Jobs      []provisioningv1connect.JobServiceClient
+	Routing    []routingv1connect.RoutingServiceClient
+	Presence   []presencev1connect.PresenceServiceClient
+	Directory  []provisioningv1connect.DirectoryServiceClient
+	Jobs       []provisioningv1connect.JobServiceClient
+	Reconciler []provisioningv1connect.ReconcileServiceClient
 
 	http *http.Client
 }
@@ -68,6 +69,7 @@ func (t Targets) Dial() *Clients {
 	for _, u := range t.Provisioning {
 		c.Directory = append(c.Directory, provisioningv1connect.NewDirectoryServiceClient(c.http, u, connect.WithGRPC()))
 		c.Jobs = append(c.Jobs, provisioningv1connect.NewJobServiceClient(c.http, u, connect.WithGRPC()))
+		c.Reconciler = append(c.Reconciler, provisioningv1connect.NewReconcileServiceClient(c.http, u, connect.WithGRPC()))
 	}
 	return c
 }

@@ -1,4 +1,4 @@
-// Package command is the way in for callers: DirectoryService and JobService over connect, that is gRPC, gRPC-Web and
+// Package command is the way in for callers: DirectoryService, JobService and ReconcileService over connect, that is gRPC, gRPC-Web and
 // JSON on one port. It turns requests into wishes and answers into messages, and decides nothing.
 package command
 

@@ -61,18 +61,31 @@ type list struct {
 
 // find looks for the one user whose attribute has the value; nil: there is none.
 func (s *scim) find(ctx context.Context, tenant, attribute, value string) (user, said) {
-	// Not every server takes a plus for a space.
-	query := "?filter=" + strings.ReplaceAll(url.QueryEscape(attribute+" eq "+quoted(value)), "+", "%20")
-	a := s.wire.send(ctx, request{method: http.MethodGet, address: s.address(tenant, "") + query, header: accept()})
+	a, l := s.search(ctx, tenant, "?filter="+escaped(attribute+" eq "+quoted(value)))
+	if a.kind == taken && len(l.Resources) == 0 && *l.Total > 0 {
+		a.said = noList(a)
+	}
 	if a.kind != taken {
 		return nil, a.said
 	}
-	var l list
-	if err := decode(a.body, &l); err != nil || l.Total == nil || len(l.Resources) == 0 && *l.Total > 0 {
-		return nil, said{kind: wentWrong, words: a.words + ", which is no list of users"}
-	}
 	return only(l.Resources, attribute, value)
 }
+
+// search gives what the server answers to a query; the list has a total if the answer is taken.
+func (s *scim) search(ctx context.Context, tenant, query string) (a reply, l list) {
+	a = s.wire.send(ctx, request{method: http.MethodGet, address: s.address(tenant, "") + query, header: accept()})
+	if a.kind == taken && (decode(a.body, &l) != nil || l.Total == nil) {
+		a.said = noList(a)
+	}
+	return a, l
+}
+
+func noList(a reply) said {
+	return said{kind: wentWrong, words: a.words + ", which is no list of users"}
+}
+
+// escaped has %20 for a space: not every server takes a plus for one.
+func escaped(text string) string { return strings.ReplaceAll(url.QueryEscape(text), "+", "%20") }
 
 // only is the one user that was asked for. Names are the same in capitals to many a server; ids of agents are not. A
 // server that does not heed the filter would have us change somebody else.

@@ -42,7 +42,12 @@ func userOf(tenant string, a *provisioningv1.Agent) user {
 	return u.plain()
 }
 
-func externalID(tenant string, a *provisioningv1.Agent) string { return tenant + "/" + a.GetId() }
+func externalID(tenant string, a *provisioningv1.Agent) string {
+	return externalIDPrefix(tenant) + a.GetId()
+}
+
+// externalIDPrefix is what the externalIds of a tenant's agents begin with.
+func externalIDPrefix(tenant string) string { return tenant + "/" }
 
 // extensionOf leaves out what is empty, for a server does not tell that from what is not there.
 func extensionOf(a *provisioningv1.Agent) map[string]any {

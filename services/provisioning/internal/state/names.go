@@ -5,6 +5,7 @@
 //	job:<id>           record  provisioningv1.Job, without counts
 //	item:<job>/<n>     record  provisioningv1.Outcome; with the Request while it is pending, and of a failed one
 //	requeued           record  the pod that has put what had no outcome back into the stream, in this epoch
+//	reconciliation     record  provisioningv1.Reconciliation, the last round's or the one under way, in this epoch
 //	agents, queues     index   ids of those that are not deleted → 0, so in the order of ids
 //	serves:<queue>     index   agents that serve the queue → 0
 //	external:agent:<external id>, external:queue:<external id>
@@ -39,6 +40,9 @@ const (
 
 // Requeued is the record that says that in this epoch everything without an outcome is back in the stream.
 const Requeued = "requeued"
+
+// Reconciliation is the record of the report on the last round that compared the downstream with the directory.
+const Reconciliation = "reconciliation"
 
 // Serves is the index of the agents that serve a queue.
 func Serves(queue string) string { return "serves:" + queue }

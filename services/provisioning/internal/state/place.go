@@ -76,10 +76,11 @@ func add(b *rebuild.Build, places []place) {
 }
 
 // Logged reports whether the log must have heard of a record, and have it still at that time: of all but the mark of
-// requeueing and items that have not ended, of which the log has the requests. What has an end the log forgets.
+// requeueing, the report of the reconciler, and items that have not ended, of which the log has the requests. What has an
+// end the log forgets.
 func Logged(r *commit.Record, at time.Time) bool {
 	switch {
-	case r.Name == Requeued:
+	case r.Name == Requeued, r.Name == Reconciliation:
 		return false
 	case IsItem(r.Name):
 		o, err := ItemIn(r)
