@@ -110,7 +110,7 @@ func TestReadersStopAtTheirLimits(t *testing.T) {
 			}
 			source := &endless{heading: c.heading, line: c.line}
 			im, err := c.read(source, Limits{1 << 40, 5})
-			if err != nil || len(im.Errors) != 1 || !strings.Contains(im.Errors[0].GetProblem(), "more than 5") || source.given > longestLine+8192 {
+			if err != nil || im.Read != 5 || len(im.Errors) != 1 || !strings.Contains(im.Errors[0].GetProblem(), "more than 5") || source.given > longestLine+8192 {
 				t.Errorf("too many items: %v, %v, %d bytes read", im.Errors, err, source.given)
 			}
 			source = &endless{heading: c.heading, line: c.line}
