@@ -15,7 +15,8 @@ func TestDecidingPackagesArePure(t *testing.T) {
 	const own = "github.com/busyhour/busyhour/"
 	allowed := []string{
 		own + "api/gen/", own + "pkg/refusal", own + "services/provisioning/internal/directory",
-		"google.golang.org/protobuf/proto", "google.golang.org/protobuf/types/known/",
+		"google.golang.org/protobuf/proto", "google.golang.org/protobuf/encoding/protojson", "buf.build/go/protovalidate",
+		"google.golang.org/protobuf/types/known/",
 	}
 	banned := map[string]string{
 		"net": "open connections in connector or work", "net/http": "open connections in connector or work",

@@ -2,13 +2,10 @@ package cli
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
 	"os"
-	"os/user"
 
 	"github.com/spf13/cobra"
 	"google.golang.org/protobuf/encoding/protojson"
@@ -19,9 +16,6 @@ import (
 	"github.com/busyhour/busyhour/services/busyhour/internal/provision"
 	"github.com/busyhour/busyhour/services/busyhour/internal/simulate"
 )
-
-// longestFile that ImportAgents takes, in bytes.
-const longestFile = 3 << 20
 
 func newProvision() *cobra.Command {
 	c := &cobra.Command{
@@ -38,87 +32,6 @@ job goes on whether or not anybody watches.`,
 func unapplied(job *provisioningv1.Job) error {
 	return &boot.Exit{Code: 2, Err: fmt.Errorf("%d of %d items of job %s failed; the rest are applied. Which, and why: busyhour provision outcomes %s --failed",
 		job.Failed, job.Total, job.Id, job.Id)}
-}
-
-func newProvisionImport() *cobra.Command {
-	c := &cobra.Command{
-		Use:   "import FILE",
-		Short: "Bring the agents of a CSV file into service, all lines or none",
-		Long: `The file begins with a heading that names its columns, in any order: id, name, skills, queues, capacity, address. All that is
-wrong is said at once, and then nothing is taken. The same file again is the same job and changes nothing, unless
---request-id says that it is another.`,
-		Args: cobra.ExactArgs(1),
-	}
-	t, out := targetFlags(c), outputFlag(c)
-	r := &provisioningv1.ImportAgentsRequest{}
-	f := c.Flags()
-	f.StringVar(&r.Tenant, "tenant", "demo", "tenant of the agents")
-	f.StringVar(&r.RequestId, "request-id", "", "the same id is the same job; without it, the same file is")
-	f.StringVar(&r.Actor, "actor", currentUser(), "who asks for it; goes into the log")
-	f.BoolVar(&r.DryRun, "dry-run", false, "check the file, and take nothing")
-	detach := f.Bool("detach", false, "do not wait for the job's end")
-	c.RunE = func(c *cobra.Command, args []string) (err error) {
-		if r.Csv, err = readFile(args[0]); err != nil {
-			return err
-		}
-		if r.RequestId == "" {
-			sum := sha256.Sum256(r.Csv)
-			r.RequestId = "file-" + hex.EncodeToString(sum[:16])
-		}
-		return t.dial(func(clients *simulate.Clients) error {
-			answer, err := clients.ImportAgents(c.Context(), r)
-			if err != nil {
-				return fmt.Errorf("import %s: %w", args[0], err)
-			}
-			if answer.Job == nil || *detach {
-				return imported(c.OutOrStdout(), *out, args[0], answer)
-			}
-			return follow(c, clients, *out, r.Tenant, answer.Job.Id)
-		})
-	}
-	return c
-}
-
-func currentUser() string {
-	if u, err := user.Current(); err == nil {
-		return u.Username
-	}
-	return ""
-}
-
-// readFile refuses early what is too long.
-func readFile(name string) ([]byte, error) {
-	file, err := os.Open(name)
-	if err != nil {
-		return nil, err
-	}
-	defer file.Close()
-	b, err := io.ReadAll(io.LimitReader(file, longestFile+1))
-	if err == nil && len(b) > longestFile {
-		err = fmt.Errorf("%s has more than %d MiB; split it", name, longestFile>>20)
-	}
-	return b, err
-}
-
-// imported says what became of a file that nobody waits for: it is wrong, or only checked, or left to itself.
-func imported(w io.Writer, out output, file string, answer *provisioningv1.ImportAgentsResponse) error {
-	if out.json() {
-		if err := writeMessage(w, answer); err != nil {
-			return err
-		}
-	} else {
-		for _, e := range answer.Errors {
-			fmt.Fprintf(w, "%s:%d: %s: %s\n", file, e.Line, e.Column, e.Problem)
-		}
-		fmt.Fprintln(w, answer.Summary)
-		if answer.Job != nil {
-			fmt.Fprintf(w, "job %s: busyhour provision watch %s\n", answer.Job.Id, answer.Job.Id)
-		}
-	}
-	if answer.ErrorCount > 0 {
-		return fmt.Errorf("%s: %d errors, and nothing was taken", file, answer.ErrorCount)
-	}
-	return nil
 }
 
 func newProvisionWatch() *cobra.Command {

@@ -2,15 +2,48 @@ package simulate
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io"
+
+	"connectrpc.com/connect"
 
 	provisioningv1 "github.com/busyhour/busyhour/api/gen/busyhour/provisioning/v1"
 	"github.com/busyhour/busyhour/api/gen/busyhour/provisioning/v1/provisioningv1connect"
 )
 
-// ImportAgents hands a file in.
-func (c *Clients) ImportAgents(ctx context.Context, r *provisioningv1.ImportAgentsRequest) (*provisioningv1.ImportAgentsResponse, error) {
-	return ask(ctx, c.Jobs, provisioningv1connect.JobServiceClient.ImportAgents, r)
+// UploadJob hands a file in, from its beginning, chunk by chunk.
+func (c *Clients) UploadJob(ctx context.Context, h *provisioningv1.UploadHeader, file io.ReadSeeker) (*provisioningv1.UploadJobResponse, error) {
+	return ask(ctx, c.Jobs, func(jobs provisioningv1connect.JobServiceClient, ctx context.Context, r *connect.Request[provisioningv1.UploadHeader]) (*connect.Response[provisioningv1.UploadJobResponse], error) {
+		if _, err := file.Seek(0, io.SeekStart); err != nil {
+			return nil, err
+		}
+		ctx, stop := context.WithCancel(ctx)
+		defer stop() // of a stream that is left in the middle
+		return upload(jobs.UploadJob(ctx), r.Msg, file)
+	}, h)
+}
+
+// chunkSize of an upload, in bytes.
+const chunkSize = 256 << 10
+
+func upload(stream *connect.ClientStreamForClient[provisioningv1.UploadJobRequest, provisioningv1.UploadJobResponse], h *provisioningv1.UploadHeader, file io.Reader) (*connect.Response[provisioningv1.UploadJobResponse], error) {
+	next, chunk := &provisioningv1.UploadJobRequest{Header: h}, make([]byte, chunkSize)
+	for {
+		if err := stream.Send(next); errors.Is(err, io.EOF) {
+			return stream.CloseAndReceive() // it was answered before all was sent
+		} else if err != nil {
+			return nil, err
+		}
+		n, err := io.ReadFull(file, chunk)
+		if n == 0 && errors.Is(err, io.EOF) {
+			return stream.CloseAndReceive()
+		}
+		if err != nil && !errors.Is(err, io.ErrUnexpectedEOF) {
+			return nil, fmt.Errorf("read the file: %w", err)
+		}
+		next = &provisioningv1.UploadJobRequest{Chunk: chunk[:n]}
+	}
 }
 
 // Job reads a job with its counts. verified is false while the state is rebuilt: the counts may then be too low.

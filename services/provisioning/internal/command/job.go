@@ -11,7 +11,7 @@ import (
 	"github.com/busyhour/busyhour/services/provisioning/internal/job"
 )
 
-// Job is JobService.
+// Job is JobService. Ways in for files are in import.go and upload.go.
 type Job struct{ flow *flow.Flow }
 
 // NewJob makes a Job.
@@ -27,25 +27,6 @@ func (j *Job) CreateJob(ctx context.Context, req *connect.Request[provisioningv1
 		return nil, err
 	}
 	return connect.NewResponse(&provisioningv1.CreateJobResponse{Job: made}), nil
-}
-
-// maxErrors are named in an answer; all are counted.
-const maxErrors = 1000
-
-// ImportAgents takes the agents of a file, all or none.
-func (j *Job) ImportAgents(ctx context.Context, req *connect.Request[provisioningv1.ImportAgentsRequest]) (*connect.Response[provisioningv1.ImportAgentsResponse], error) {
-	order := job.Order{
-		Tenant: req.Msg.GetTenant(), RequestID: req.Msg.GetRequestId(), Actor: orAPI(req.Msg.GetActor()), Priority: req.Msg.GetPriority(),
-		File: job.FileOf(req.Msg.GetFileName(), req.Msg.GetCsv()),
-	}
-	im, err := j.flow.ImportAgents(ctx, order, req.Msg.GetCsv(), req.Msg.GetDryRun())
-	if err != nil {
-		return nil, err
-	}
-	return connect.NewResponse(&provisioningv1.ImportAgentsResponse{
-		Job: im.Job, Errors: im.Errors[:min(len(im.Errors), maxErrors)], ErrorCount: uint32(len(im.Errors)),
-		Lines: uint32(im.Read), Summary: im.Summary,
-	}), nil
 }
 
 // GetJob reads a job.

@@ -143,12 +143,15 @@ type loaded struct {
 	serving *commit.Members  // some of them
 }
 
+// servingNamed are how many of those who serve a queue are named to who wants to delete it.
+const servingNamed = 3
+
 func ask(tx *commit.Tx, w wish) *loaded {
 	l := &loaded{}
 	if q := w.entry.GetQueue(); q != nil {
 		l.entry = tx.Record(state.Queue(q.GetId()))
 		if w.entry.GetDeleted() {
-			l.agents, l.serving = tx.Count(state.Serves(q.GetId())), tx.First(state.Serves(q.GetId()), 3)
+			l.agents, l.serving = tx.Count(state.Serves(q.GetId())), tx.First(state.Serves(q.GetId()), servingNamed)
 		}
 		return l
 	}
@@ -164,12 +167,17 @@ func (l *loaded) refuse(p directory.Present, w wish) error {
 	if w.entry.GetDeleted() {
 		return l.refuseServed(p)
 	}
-	if q := w.entry.GetQueue(); q != nil {
-		return directory.Refuse(p.Record, directory.CheckQueue(q))
-	}
 	exists, err := live(l.queues)
 	if err != nil {
 		return err
+	}
+	return w.refuse(p, exists)
+}
+
+// refuse says no to an agent or a queue that cannot stand in the directory.
+func (w wish) refuse(p directory.Present, exists func(queue string) bool) error {
+	if q := w.entry.GetQueue(); q != nil {
+		return directory.Refuse(p.Record, directory.CheckQueue(q))
 	}
 	problems := directory.UnknownQueues(w.joins, exists)
 	if !w.partial {
@@ -182,11 +190,15 @@ func (l *loaded) refuseServed(p directory.Present) error {
 	if l.agents == nil {
 		return nil
 	}
-	names := make([]string, len(l.serving.List))
-	for i, m := range l.serving.List {
-		names[i] = m.Name
+	return directory.RefuseServed(p, *l.agents, names(l.serving))
+}
+
+func names(m *commit.Members) []string {
+	all := make([]string, len(m.List))
+	for i, one := range m.List {
+		all[i] = one.Name
 	}
-	return directory.RefuseServed(p, *l.agents, names)
+	return all
 }
 
 // live tells which queues exist.

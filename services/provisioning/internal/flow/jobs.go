@@ -3,13 +3,13 @@ package flow
 import (
 	"context"
 	"crypto/rand"
+	"slices"
 	"time"
 
 	provisioningv1 "github.com/busyhour/busyhour/api/gen/busyhour/provisioning/v1"
 	"github.com/busyhour/busyhour/pkg/commit"
 	"github.com/busyhour/busyhour/pkg/eventlog"
 	"github.com/busyhour/busyhour/pkg/refusal"
-	"github.com/busyhour/busyhour/services/provisioning/internal/directory"
 	"github.com/busyhour/busyhour/services/provisioning/internal/job"
 	"github.com/busyhour/busyhour/services/provisioning/internal/state"
 )
@@ -51,24 +51,47 @@ func (f *Flow) check(ctx context.Context, o job.Order) error {
 
 // queues tells which of the queues exist that items name.
 func (f *Flow) queues(ctx context.Context, tenant string, items []*provisioningv1.Item) (exists func(id string) bool, err error) {
-	_, err = f.store.Read(ctx, tenant, func(ctx context.Context, tx *commit.Tx) error {
-		var records []*commit.Record
-		asked := map[string]bool{}
-		for _, it := range items {
-			for _, q := range job.Joins(it) {
-				if !asked[q] {
-					asked[q] = true
-					records = append(records, tx.Record(state.Queue(q)))
-				}
+	found := map[string]bool{}
+	for some := range slices.Chunk(joined(items), portion) {
+		_, err := f.store.Read(ctx, tenant, func(ctx context.Context, tx *commit.Tx) error { return find(ctx, tx, some, found) })
+		if err != nil {
+			return nil, err
+		}
+	}
+	return func(id string) bool { return found[id] }, nil
+}
+
+// joined are the queues that items have agents serve, each once.
+func joined(items []*provisioningv1.Item) (ids []string) {
+	seen := map[string]bool{}
+	for _, it := range items {
+		for _, q := range job.Joins(it) {
+			if !seen[q] {
+				seen[q] = true
+				ids = append(ids, q)
 			}
 		}
-		if err := tx.Fetch(ctx); err != nil {
-			return err
-		}
-		exists, err = live(records)
+	}
+	return ids
+}
+
+// find notes which of the queues exist.
+func find(ctx context.Context, tx *commit.Tx, ids []string, found map[string]bool) error {
+	records := make([]*commit.Record, len(ids))
+	for i, id := range ids {
+		records[i] = tx.Record(state.Queue(id))
+	}
+	if err := tx.Fetch(ctx); err != nil {
 		return err
-	})
-	return exists, err
+	}
+	exists, err := live(records)
+	if err != nil {
+		return err
+	}
+	for _, id := range ids {
+		found[id] = exists(id)
+	}
+	return nil
 }
 
 // openJob writes the job's record, or finds it.
@@ -136,7 +159,7 @@ func at(err error, r *commit.Record) error {
 	return err
 }
 
-// portion is how many requests wait for Kafka at once: the producer is shared with all other commits.
+// portion is how many requests wait for Kafka at once, or are asked for at once: producer and Redis are shared with all others.
 const portion = 500
 
 func (f *Flow) send(ctx context.Context, all []*provisioningv1.Request) error {
@@ -156,33 +179,4 @@ func (f *Flow) send(ctx context.Context, all []*provisioningv1.Request) error {
 		}
 	}
 	return nil
-}
-
-// Import is what became of a file.
-type Import struct {
-	*job.Import
-	// Job is nil if the file has errors, and in a dry run.
-	Job     *provisioningv1.Job
-	Summary string
-}
-
-// ImportAgents takes the agents of a file, all or none.
-func (f *Flow) ImportAgents(ctx context.Context, o job.Order, file []byte, dryRun bool) (*Import, error) {
-	im := &Import{Import: job.ReadCSV(file)}
-	o.Items = im.Items()
-	exists, err := f.queues(ctx, o.Tenant, o.Items)
-	if err != nil {
-		return nil, err
-	}
-	for i, a := range im.Agents {
-		for _, p := range directory.UnknownQueues(a.GetQueueIds(), exists) {
-			im.Refuse(i, p)
-		}
-	}
-	im.Summary = im.Says(dryRun)
-	if len(im.Errors) > 0 || dryRun {
-		return im, nil
-	}
-	im.Job, err = f.CreateJob(ctx, o)
-	return im, err
 }

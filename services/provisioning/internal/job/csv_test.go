@@ -31,7 +31,7 @@ func TestFilesSayWhatIsWrongWithThem(t *testing.T) {
 				t.Fatal(err)
 			}
 			input, want, _ := strings.Cut(string(text), mark)
-			got := says(ReadCSV([]byte(input)))
+			got := says(csvOf(t, []byte(input)))
 			if *update {
 				if err := os.WriteFile(file, []byte(input+mark+got), 0o644); err != nil {
 					t.Fatal(err)
@@ -49,29 +49,39 @@ const mark = "-- says --\n"
 
 var update = flag.Bool("update", false, "rewrite what the reader says of the files in testdata/csv")
 
+// csvOf reads a file of one message.
+func csvOf(t testing.TB, file []byte) *Import {
+	t.Helper()
+	im, err := ReadCSV(bytes.NewReader(file), InMessage)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return im
+}
+
 func says(im *Import) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%d lines, %d agents\n", im.Read, len(im.Agents))
+	fmt.Fprintf(&b, "%d lines, %d items\n", im.Read, len(im.Items))
 	for _, e := range im.Errors {
 		fmt.Fprintf(&b, "line %d %s: %s\n", e.GetLine(), e.GetColumn(), e.GetProblem())
 	}
-	for i, a := range im.Agents {
-		fmt.Fprintf(&b, "agent on line %d: %s\n", im.Lines[i], strings.Join(cellsOf(a), ","))
+	for i, it := range im.Items {
+		fmt.Fprintf(&b, "line %d: %s\n", im.Lines[i], strings.Join(cellsOf(it), ","))
 	}
 	return b.String()
 }
 
 func TestBytesThatNoEditorShows(t *testing.T) {
 	for name, c := range map[string]struct{ file, want string }{
-		"byte order mark": {"\xef\xbb\xbfid,name\nann,Ann\n", "1 lines, 1 agents\nagent on line 2: ann,Ann,,,,\n"},
-		"CRLF":            {"id,name\r\nann,Ann\r\nbob,Bob\r\n", "2 lines, 2 agents\nagent on line 2: ann,Ann,,,,\nagent on line 3: bob,Bob,,,,\n"},
-		"UTF-16":          {"\xff\xfei\x00d\x00", "0 lines, 0 agents\nline 1 : the file is UTF-16: save it as UTF-8\n"},
-		"Latin-1":         {"id,name\nann,Ann\nrene,Ren\xe9\n", "2 lines, 1 agents\nline 3 name: is not UTF-8: save the file as UTF-8\nagent on line 2: ann,Ann,,,,\n"},
-		"NUL":             {"id,name\nann,An\x00n\n", "1 lines, 0 agents\nline 2 name: \"An\\x00n\" has control characters (a line break, a tab, …)\n"},
-		"empty":           {"", "0 lines, 0 agents\nline 1 : there is no heading: the first line must name the columns, id,name,skills,queues,capacity,address\n"},
+		"byte order mark": {"\xef\xbb\xbfid,name\nann,Ann\n", "1 lines, 1 items\nline 2: ann,Ann,,,,,upsert,,\n"},
+		"CRLF":            {"id,name\r\nann,Ann\r\nbob,Bob\r\n", "2 lines, 2 items\nline 2: ann,Ann,,,,,upsert,,\nline 3: bob,Bob,,,,,upsert,,\n"},
+		"UTF-16":          {"\xff\xfei\x00d\x00", "0 lines, 0 items\nline 1 : the file is UTF-16: save it as UTF-8\n"},
+		"Latin-1":         {"id,name\nann,Ann\nrene,Ren\xe9\n", "2 lines, 1 items\nline 3 name: is not UTF-8: save the file as UTF-8\nline 2: ann,Ann,,,,,upsert,,\n"},
+		"NUL":             {"id,name\nann,An\x00n\n", "1 lines, 0 items\nline 2 name: \"An\\x00n\" has control characters (a line break, a tab, …)\n"},
+		"empty":           {"", "0 lines, 0 items\nline 1 : there is no heading: the first line must name the columns, id,name,skills,queues,capacity,address,action,active,external_id\n"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if got := says(ReadCSV([]byte(c.file))); got != c.want {
+			if got := says(csvOf(t, []byte(c.file))); got != c.want {
 				t.Errorf("says\n%swant\n%s", got, c.want)
 			}
 		})
@@ -81,7 +91,7 @@ func TestBytesThatNoEditorShows(t *testing.T) {
 func TestABrokenLine7000IsNamed(t *testing.T) {
 	file := strings.Split(string(fileOf(10_000)), "\n")
 	file[6999] = "a-7000,Agent 7000,english:eighty,support,voice=1,"
-	im := ReadCSV([]byte(strings.Join(file, "\n")))
+	im := csvOf(t, []byte(strings.Join(file, "\n")))
 	if im.Read != 10_000 || len(im.Errors) != 1 {
 		t.Fatalf("read %d lines, %d errors, want 10000 and 1: %v", im.Read, len(im.Errors), im.Errors)
 	}
@@ -92,13 +102,17 @@ func TestABrokenLine7000IsNamed(t *testing.T) {
 }
 
 func TestTooManyLinesAndBytesAreRefused(t *testing.T) {
-	im := ReadCSV(fileOf(10_001))
+	im := csvOf(t, fileOf(10_001))
 	if len(im.Errors) != 1 || im.Errors[0].GetLine() != 10_002 {
 		t.Errorf("10,001 lines: %v, want one error on line 10002", im.Errors)
 	}
-	im = ReadCSV(make([]byte, MaxBytes+1))
-	if len(im.Errors) != 1 || !strings.Contains(im.Errors[0].GetProblem(), "at most 3145728") {
-		t.Errorf("3 MiB and a byte: %v, want one error that names the limit", im.Errors)
+	im = csvOf(t, append([]byte("id,name\n"), bytes.Repeat([]byte("\n"), int(InMessage.Bytes))...))
+	if len(im.Errors) != 1 || !strings.Contains(im.Errors[0].GetProblem(), "more than 262144 bytes, so nothing behind it was read") {
+		t.Errorf("3 MiB of blanks: %v, want one error", im.Errors)
+	}
+	im = csvOf(t, append(fileOf(9_000), bytes.Repeat([]byte("a,b,c,d,e,f"+strings.Repeat("x", 3000)+"\n"), 1000)...))
+	if last := im.Errors[len(im.Errors)-1]; !strings.Contains(last.GetProblem(), "more than 3145728 bytes: split it") {
+		t.Errorf("3 MiB and more: ends with %v, want an error that names the limit", last)
 	}
 }
 
@@ -113,7 +127,7 @@ func FuzzReadCSV(f *testing.F) {
 	f.Add([]byte("id,name,id\n"))
 	f.Add([]byte("name,id,capacity,skills\n,\xff,voice=,::\n"))
 	f.Fuzz(func(t *testing.T, file []byte) {
-		im := ReadCSV(file)
+		im := csvOf(t, file)
 		lines := bytes.Count(file, []byte("\n")) + 2
 		for _, e := range im.Errors {
 			if e.GetLine() < 1 || int(e.GetLine()) > lines || e.GetProblem() == "" {
@@ -123,19 +137,19 @@ func FuzzReadCSV(f *testing.F) {
 				t.Errorf("cannot be sent: %v", err)
 			}
 		}
-		if len(im.Agents) != len(im.Lines) || len(im.Agents) > im.Read {
-			t.Errorf("%d agents, %d lines, %d read", len(im.Agents), len(im.Lines), im.Read)
+		if len(im.Items) != len(im.Lines) || len(im.Items) > im.Read {
+			t.Errorf("%d items, %d lines, %d read", len(im.Items), len(im.Lines), im.Read)
 		}
-		if err := Check(im.Items()); err != nil && len(im.Agents) > 0 {
-			t.Errorf("took agents that the service refuses: %v", err)
+		if err := Check(im.Items); err != nil && len(im.Items) > 0 {
+			t.Errorf("took items that the service refuses: %v", err)
 		}
-		if again := ReadCSV(write(im.Agents)); len(im.Agents) > 0 && !same(again.Agents, im.Agents) {
-			t.Errorf("written and read again: %v, want %v", again.Agents, im.Agents)
+		if again := csvOf(t, write(im.Items)); len(im.Items) > 0 && !same(again.Items, im.Items) {
+			t.Errorf("written and read again: %v, want %v", again.Items, im.Items)
 		}
 	})
 }
 
-func same(a, b []*provisioningv1.Agent) bool {
+func same(a, b []*provisioningv1.Item) bool {
 	if len(a) != len(b) {
 		return false
 	}
@@ -147,18 +161,19 @@ func same(a, b []*provisioningv1.Agent) bool {
 	return true
 }
 
-func write(agents []*provisioningv1.Agent) []byte {
+func write(items []*provisioningv1.Item) []byte {
 	var b bytes.Buffer
 	w := csv.NewWriter(&b)
 	w.Write(columns[:])
-	for _, a := range agents {
-		w.Write(cellsOf(a))
+	for _, it := range items {
+		w.Write(cellsOf(it))
 	}
 	w.Flush()
 	return b.Bytes()
 }
 
-func cellsOf(a *provisioningv1.Agent) []string {
+func cellsOf(it *provisioningv1.Item) []string {
+	a := it.GetAgent()
 	var skills, capacity []string
 	for _, s := range a.GetSkills() {
 		skills = append(skills, s.GetName()+":"+strconv.Itoa(int(s.GetLevel())))
@@ -166,7 +181,15 @@ func cellsOf(a *provisioningv1.Agent) []string {
 	for _, c := range a.GetCapacity() {
 		capacity = append(capacity, directory.ChannelName(c.GetChannel())+"="+strconv.Itoa(int(c.GetContacts())))
 	}
-	return []string{a.GetId(), a.GetName(), strings.Join(skills, ";"), strings.Join(a.GetQueueIds(), ";"), strings.Join(capacity, ";"), a.GetAddress()}
+	return []string{a.GetId(), a.GetName(), strings.Join(skills, ";"), strings.Join(a.GetQueueIds(), ";"), strings.Join(capacity, ";"), a.GetAddress(),
+		strings.ToLower(strings.TrimSuffix(strings.TrimPrefix(it.GetKind().String(), "KIND_"), "_AGENT")), activeOf(it), a.GetExternalId()}
+}
+
+func activeOf(it *provisioningv1.Item) string {
+	if it.GetAgent().GetDeactivated() {
+		return "false"
+	}
+	return ""
 }
 
 func fileOf(agents int) []byte {
@@ -181,7 +204,7 @@ func fileOf(agents int) []byte {
 func BenchmarkReadCSV(b *testing.B) {
 	file := fileOf(10_000)
 	for b.Loop() {
-		if im := ReadCSV(file); len(im.Agents) != 10_000 {
+		if im := csvOf(b, file); len(im.Items) != 10_000 {
 			b.Fatal(im.Errors)
 		}
 	}

@@ -165,17 +165,23 @@ func refuse(texts []string) error {
 
 // CheckQueues says which items name queues that do not exist, and that no item makes.
 func CheckQueues(items []*provisioningv1.Item, exists func(id string) bool) error {
+	var texts []string
+	unknownQueues(items, exists, func(i int, p directory.Problem) {
+		texts = append(texts, fmt.Sprintf("item %d: %s", i+1, p.Text))
+	})
+	return refuse(texts)
+}
+
+func unknownQueues(items []*provisioningv1.Item, exists func(id string) bool, each func(i int, p directory.Problem)) {
 	made := map[string]bool{}
 	for _, it := range items {
 		made[makes(it)] = true
 	}
-	var texts []string
 	for i, it := range items {
 		for _, p := range directory.UnknownQueues(Joins(it), func(id string) bool { return made[id] || exists(id) }) {
-			texts = append(texts, fmt.Sprintf("item %d: %s", i+1, p.Text))
+			each(i, p)
 		}
 	}
-	return refuse(texts)
 }
 
 // Unseen is what is known of an item that has not come in yet.

@@ -33,12 +33,6 @@ type Order struct {
 	RetryOf string
 }
 
-// FileOf describes the file that an order is from.
-func FileOf(name string, contents []byte) *provisioningv1.File {
-	sum := sha256.Sum256(contents)
-	return &provisioningv1.File{Name: name, Sha256: sum[:], Bytes: uint64(len(contents))}
-}
-
 // Create decides on an order, given the job that stands under its id, if there is one. It returns the job to be
 // written, or nil if it was there already with the same items.
 func Create(have *provisioningv1.Job, o Order, now time.Time) (*provisioningv1.Job, error) {

@@ -65,6 +65,8 @@ func checkItem(it *provisioningv1.Item) []directory.Problem {
 		return directory.CheckWholeQueue(it.GetQueue())
 	case provisioningv1.Item_KIND_DELETE_QUEUE:
 		return directory.CheckID(it.GetQueue().GetId())
+	case provisioningv1.Item_KIND_UNSPECIFIED:
+		return []directory.Problem{{Field: "kind", Text: "is missing"}}
 	}
 	return []directory.Problem{{Field: "kind", Text: fmt.Sprintf("%d is unknown", it.GetKind())}}
 }

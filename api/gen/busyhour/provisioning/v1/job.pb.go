@@ -138,6 +138,62 @@ func (ItemOutcome) EnumDescriptor() ([]byte, []int) {
 	return file_busyhour_provisioning_v1_job_proto_rawDescGZIP(), []int{1}
 }
 
+// FileFormat says how a job's items are written.
+type FileFormat int32
+
+const (
+	FileFormat_FILE_FORMAT_UNSPECIFIED FileFormat = 0
+	// A heading line that names the columns, and a line for each item.
+	FileFormat_FILE_FORMAT_CSV FileFormat = 1
+	// An Item as JSON on each line. Its kind may be written short: "upsert_agent".
+	FileFormat_FILE_FORMAT_JSON_LINES FileFormat = 2
+	// No file: the messages of the stream have the items.
+	FileFormat_FILE_FORMAT_ITEMS FileFormat = 3
+)
+
+// Enum value maps for FileFormat.
+var (
+	FileFormat_name = map[int32]string{
+		0: "FILE_FORMAT_UNSPECIFIED",
+		1: "FILE_FORMAT_CSV",
+		2: "FILE_FORMAT_JSON_LINES",
+		3: "FILE_FORMAT_ITEMS",
+	}
+	FileFormat_value = map[string]int32{
+		"FILE_FORMAT_UNSPECIFIED": 0,
+		"FILE_FORMAT_CSV":         1,
+		"FILE_FORMAT_JSON_LINES":  2,
+		"FILE_FORMAT_ITEMS":       3,
+	}
+)
+
+func (x FileFormat) Enum() *FileFormat {
+	p := new(FileFormat)
+	*p = x
+	return p
+}
+
+func (x FileFormat) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (FileFormat) Descriptor() protoreflect.EnumDescriptor {
+	return file_busyhour_provisioning_v1_job_proto_enumTypes[2].Descriptor()
+}
+
+func (FileFormat) Type() protoreflect.EnumType {
+	return &file_busyhour_provisioning_v1_job_proto_enumTypes[2]
+}
+
+func (x FileFormat) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use FileFormat.Descriptor instead.
+func (FileFormat) EnumDescriptor() ([]byte, []int) {
+	return file_busyhour_provisioning_v1_job_proto_rawDescGZIP(), []int{2}
+}
+
 type Item_Kind int32
 
 const (
@@ -218,11 +274,11 @@ func (x Item_Kind) String() string {
 }
 
 func (Item_Kind) Descriptor() protoreflect.EnumDescriptor {
-	return file_busyhour_provisioning_v1_job_proto_enumTypes[2].Descriptor()
+	return file_busyhour_provisioning_v1_job_proto_enumTypes[3].Descriptor()
 }
 
 func (Item_Kind) Type() protoreflect.EnumType {
-	return &file_busyhour_provisioning_v1_job_proto_enumTypes[2]
+	return &file_busyhour_provisioning_v1_job_proto_enumTypes[3]
 }
 
 func (x Item_Kind) Number() protoreflect.EnumNumber {
@@ -232,6 +288,66 @@ func (x Item_Kind) Number() protoreflect.EnumNumber {
 // Deprecated: Use Item_Kind.Descriptor instead.
 func (Item_Kind) EnumDescriptor() ([]byte, []int) {
 	return file_busyhour_provisioning_v1_job_proto_rawDescGZIP(), []int{0, 0}
+}
+
+type Difference_Action int32
+
+const (
+	Difference_ACTION_UNSPECIFIED Difference_Action = 0
+	Difference_ACTION_CREATE      Difference_Action = 1
+	Difference_ACTION_UPDATE      Difference_Action = 2
+	Difference_ACTION_DELETE      Difference_Action = 3
+	// It stands so already.
+	Difference_ACTION_NOTHING Difference_Action = 4
+	// The item would fail.
+	Difference_ACTION_REFUSE Difference_Action = 5
+)
+
+// Enum value maps for Difference_Action.
+var (
+	Difference_Action_name = map[int32]string{
+		0: "ACTION_UNSPECIFIED",
+		1: "ACTION_CREATE",
+		2: "ACTION_UPDATE",
+		3: "ACTION_DELETE",
+		4: "ACTION_NOTHING",
+		5: "ACTION_REFUSE",
+	}
+	Difference_Action_value = map[string]int32{
+		"ACTION_UNSPECIFIED": 0,
+		"ACTION_CREATE":      1,
+		"ACTION_UPDATE":      2,
+		"ACTION_DELETE":      3,
+		"ACTION_NOTHING":     4,
+		"ACTION_REFUSE":      5,
+	}
+)
+
+func (x Difference_Action) Enum() *Difference_Action {
+	p := new(Difference_Action)
+	*p = x
+	return p
+}
+
+func (x Difference_Action) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (Difference_Action) Descriptor() protoreflect.EnumDescriptor {
+	return file_busyhour_provisioning_v1_job_proto_enumTypes[4].Descriptor()
+}
+
+func (Difference_Action) Type() protoreflect.EnumType {
+	return &file_busyhour_provisioning_v1_job_proto_enumTypes[4]
+}
+
+func (x Difference_Action) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use Difference_Action.Descriptor instead.
+func (Difference_Action) EnumDescriptor() ([]byte, []int) {
+	return file_busyhour_provisioning_v1_job_proto_rawDescGZIP(), []int{6, 0}
 }
 
 // Item is one change of a bulk job.
@@ -908,6 +1024,165 @@ func (x *LineError) GetProblem() string {
 	return ""
 }
 
+// Difference is what an item would make of the directory as it stands.
+type Difference struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Where the item stands, the heading counted; of items of a stream, its number from 1.
+	Line uint32 `protobuf:"varint,1,opt,name=line,proto3" json:"line,omitempty"`
+	// "agent/<id>" or "queue/<id>".
+	Entity string            `protobuf:"bytes,2,opt,name=entity,proto3" json:"entity,omitempty"`
+	Action Difference_Action `protobuf:"varint,3,opt,name=action,proto3,enum=busyhour.provisioning.v1.Difference_Action" json:"action,omitempty"`
+	// Of an update: what changes, in words such as `name: "Ann" → "Anna"`, `skill english: 50 → 80`, `queue +support`. At
+	// most 12; a 13th says how many more there are.
+	Changes []string `protobuf:"bytes,4,rep,name=changes,proto3" json:"changes,omitempty"`
+	// Of a refusal: why.
+	Reason        string `protobuf:"bytes,5,opt,name=reason,proto3" json:"reason,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Difference) Reset() {
+	*x = Difference{}
+	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Difference) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Difference) ProtoMessage() {}
+
+func (x *Difference) ProtoReflect() protoreflect.Message {
+	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Difference.ProtoReflect.Descriptor instead.
+func (*Difference) Descriptor() ([]byte, []int) {
+	return file_busyhour_provisioning_v1_job_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *Difference) GetLine() uint32 {
+	if x != nil {
+		return x.Line
+	}
+	return 0
+}
+
+func (x *Difference) GetEntity() string {
+	if x != nil {
+		return x.Entity
+	}
+	return ""
+}
+
+func (x *Difference) GetAction() Difference_Action {
+	if x != nil {
+		return x.Action
+	}
+	return Difference_ACTION_UNSPECIFIED
+}
+
+func (x *Difference) GetChanges() []string {
+	if x != nil {
+		return x.Changes
+	}
+	return nil
+}
+
+func (x *Difference) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+// DifferenceCounts are how many items would do what.
+type DifferenceCounts struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Create        uint32                 `protobuf:"varint,1,opt,name=create,proto3" json:"create,omitempty"`
+	Update        uint32                 `protobuf:"varint,2,opt,name=update,proto3" json:"update,omitempty"`
+	Delete        uint32                 `protobuf:"varint,3,opt,name=delete,proto3" json:"delete,omitempty"`
+	Nothing       uint32                 `protobuf:"varint,4,opt,name=nothing,proto3" json:"nothing,omitempty"`
+	Refuse        uint32                 `protobuf:"varint,5,opt,name=refuse,proto3" json:"refuse,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DifferenceCounts) Reset() {
+	*x = DifferenceCounts{}
+	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DifferenceCounts) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DifferenceCounts) ProtoMessage() {}
+
+func (x *DifferenceCounts) ProtoReflect() protoreflect.Message {
+	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DifferenceCounts.ProtoReflect.Descriptor instead.
+func (*DifferenceCounts) Descriptor() ([]byte, []int) {
+	return file_busyhour_provisioning_v1_job_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *DifferenceCounts) GetCreate() uint32 {
+	if x != nil {
+		return x.Create
+	}
+	return 0
+}
+
+func (x *DifferenceCounts) GetUpdate() uint32 {
+	if x != nil {
+		return x.Update
+	}
+	return 0
+}
+
+func (x *DifferenceCounts) GetDelete() uint32 {
+	if x != nil {
+		return x.Delete
+	}
+	return 0
+}
+
+func (x *DifferenceCounts) GetNothing() uint32 {
+	if x != nil {
+		return x.Nothing
+	}
+	return 0
+}
+
+func (x *DifferenceCounts) GetRefuse() uint32 {
+	if x != nil {
+		return x.Refuse
+	}
+	return 0
+}
+
 type CreateJobRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Tenant        string                 `protobuf:"bytes,1,opt,name=tenant,proto3" json:"tenant,omitempty"`
@@ -921,7 +1196,7 @@ type CreateJobRequest struct {
 
 func (x *CreateJobRequest) Reset() {
 	*x = CreateJobRequest{}
-	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[6]
+	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -933,7 +1208,7 @@ func (x *CreateJobRequest) String() string {
 func (*CreateJobRequest) ProtoMessage() {}
 
 func (x *CreateJobRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[6]
+	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -946,7 +1221,7 @@ func (x *CreateJobRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateJobRequest.ProtoReflect.Descriptor instead.
 func (*CreateJobRequest) Descriptor() ([]byte, []int) {
-	return file_busyhour_provisioning_v1_job_proto_rawDescGZIP(), []int{6}
+	return file_busyhour_provisioning_v1_job_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *CreateJobRequest) GetTenant() string {
@@ -993,7 +1268,7 @@ type CreateJobResponse struct {
 
 func (x *CreateJobResponse) Reset() {
 	*x = CreateJobResponse{}
-	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[7]
+	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1005,7 +1280,7 @@ func (x *CreateJobResponse) String() string {
 func (*CreateJobResponse) ProtoMessage() {}
 
 func (x *CreateJobResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[7]
+	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1018,7 +1293,7 @@ func (x *CreateJobResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateJobResponse.ProtoReflect.Descriptor instead.
 func (*CreateJobResponse) Descriptor() ([]byte, []int) {
-	return file_busyhour_provisioning_v1_job_proto_rawDescGZIP(), []int{7}
+	return file_busyhour_provisioning_v1_job_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *CreateJobResponse) GetJob() *Job {
@@ -1045,7 +1320,7 @@ type ImportAgentsRequest struct {
 
 func (x *ImportAgentsRequest) Reset() {
 	*x = ImportAgentsRequest{}
-	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[8]
+	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1057,7 +1332,7 @@ func (x *ImportAgentsRequest) String() string {
 func (*ImportAgentsRequest) ProtoMessage() {}
 
 func (x *ImportAgentsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[8]
+	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1070,7 +1345,7 @@ func (x *ImportAgentsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ImportAgentsRequest.ProtoReflect.Descriptor instead.
 func (*ImportAgentsRequest) Descriptor() ([]byte, []int) {
-	return file_busyhour_provisioning_v1_job_proto_rawDescGZIP(), []int{8}
+	return file_busyhour_provisioning_v1_job_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *ImportAgentsRequest) GetTenant() string {
@@ -1139,7 +1414,7 @@ type ImportAgentsResponse struct {
 
 func (x *ImportAgentsResponse) Reset() {
 	*x = ImportAgentsResponse{}
-	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[9]
+	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1151,7 +1426,7 @@ func (x *ImportAgentsResponse) String() string {
 func (*ImportAgentsResponse) ProtoMessage() {}
 
 func (x *ImportAgentsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[9]
+	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1164,7 +1439,7 @@ func (x *ImportAgentsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ImportAgentsResponse.ProtoReflect.Descriptor instead.
 func (*ImportAgentsResponse) Descriptor() ([]byte, []int) {
-	return file_busyhour_provisioning_v1_job_proto_rawDescGZIP(), []int{9}
+	return file_busyhour_provisioning_v1_job_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *ImportAgentsResponse) GetJob() *Job {
@@ -1202,6 +1477,270 @@ func (x *ImportAgentsResponse) GetSummary() string {
 	return ""
 }
 
+// UploadHeader says what follows in the stream.
+type UploadHeader struct {
+	state     protoimpl.MessageState `protogen:"open.v1"`
+	Tenant    string                 `protobuf:"bytes,1,opt,name=tenant,proto3" json:"tenant,omitempty"`
+	RequestId string                 `protobuf:"bytes,2,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	Actor     string                 `protobuf:"bytes,3,opt,name=actor,proto3" json:"actor,omitempty"`
+	Priority  Priority               `protobuf:"varint,4,opt,name=priority,proto3,enum=busyhour.provisioning.v1.Priority" json:"priority,omitempty"`
+	// Check, and show what every item would change; take nothing.
+	DryRun   bool       `protobuf:"varint,5,opt,name=dry_run,json=dryRun,proto3" json:"dry_run,omitempty"`
+	FileName string     `protobuf:"bytes,6,opt,name=file_name,json=fileName,proto3" json:"file_name,omitempty"`
+	Format   FileFormat `protobuf:"varint,7,opt,name=format,proto3,enum=busyhour.provisioning.v1.FileFormat" json:"format,omitempty"`
+	// Bytes of the file. Too many are refused at once, and another number than comes is refused in the end. Zero: not known.
+	Bytes         uint64 `protobuf:"varint,8,opt,name=bytes,proto3" json:"bytes,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *UploadHeader) Reset() {
+	*x = UploadHeader{}
+	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *UploadHeader) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*UploadHeader) ProtoMessage() {}
+
+func (x *UploadHeader) ProtoReflect() protoreflect.Message {
+	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use UploadHeader.ProtoReflect.Descriptor instead.
+func (*UploadHeader) Descriptor() ([]byte, []int) {
+	return file_busyhour_provisioning_v1_job_proto_rawDescGZIP(), []int{12}
+}
+
+func (x *UploadHeader) GetTenant() string {
+	if x != nil {
+		return x.Tenant
+	}
+	return ""
+}
+
+func (x *UploadHeader) GetRequestId() string {
+	if x != nil {
+		return x.RequestId
+	}
+	return ""
+}
+
+func (x *UploadHeader) GetActor() string {
+	if x != nil {
+		return x.Actor
+	}
+	return ""
+}
+
+func (x *UploadHeader) GetPriority() Priority {
+	if x != nil {
+		return x.Priority
+	}
+	return Priority_PRIORITY_UNSPECIFIED
+}
+
+func (x *UploadHeader) GetDryRun() bool {
+	if x != nil {
+		return x.DryRun
+	}
+	return false
+}
+
+func (x *UploadHeader) GetFileName() string {
+	if x != nil {
+		return x.FileName
+	}
+	return ""
+}
+
+func (x *UploadHeader) GetFormat() FileFormat {
+	if x != nil {
+		return x.Format
+	}
+	return FileFormat_FILE_FORMAT_UNSPECIFIED
+}
+
+func (x *UploadHeader) GetBytes() uint64 {
+	if x != nil {
+		return x.Bytes
+	}
+	return 0
+}
+
+// UploadJobRequest is a part of an upload: first the header, and then chunks of the file, or items.
+type UploadJobRequest struct {
+	state  protoimpl.MessageState `protogen:"open.v1"`
+	Header *UploadHeader          `protobuf:"bytes,1,opt,name=header,proto3" json:"header,omitempty"`
+	// Cut anywhere; at most 4 MiB.
+	Chunk []byte `protobuf:"bytes,2,opt,name=chunk,proto3" json:"chunk,omitempty"`
+	// All that is wrong with them is said at once, by number, so the rules of Item are the service's to apply.
+	Items         []*Item `protobuf:"bytes,3,rep,name=items,proto3" json:"items,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *UploadJobRequest) Reset() {
+	*x = UploadJobRequest{}
+	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[13]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *UploadJobRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*UploadJobRequest) ProtoMessage() {}
+
+func (x *UploadJobRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[13]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use UploadJobRequest.ProtoReflect.Descriptor instead.
+func (*UploadJobRequest) Descriptor() ([]byte, []int) {
+	return file_busyhour_provisioning_v1_job_proto_rawDescGZIP(), []int{13}
+}
+
+func (x *UploadJobRequest) GetHeader() *UploadHeader {
+	if x != nil {
+		return x.Header
+	}
+	return nil
+}
+
+func (x *UploadJobRequest) GetChunk() []byte {
+	if x != nil {
+		return x.Chunk
+	}
+	return nil
+}
+
+func (x *UploadJobRequest) GetItems() []*Item {
+	if x != nil {
+		return x.Items
+	}
+	return nil
+}
+
+type UploadJobResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Absent if there are errors, or in a dry run.
+	Job *Job `protobuf:"bytes,1,opt,name=job,proto3" json:"job,omitempty"`
+	// At most 1,000; `error_count` counts all.
+	Errors     []*LineError `protobuf:"bytes,2,rep,name=errors,proto3" json:"errors,omitempty"`
+	ErrorCount uint32       `protobuf:"varint,3,opt,name=error_count,json=errorCount,proto3" json:"error_count,omitempty"`
+	// Items read, good or bad.
+	Lines uint32 `protobuf:"varint,4,opt,name=lines,proto3" json:"lines,omitempty"`
+	// What became of them, or would, in words.
+	Summary string `protobuf:"bytes,5,opt,name=summary,proto3" json:"summary,omitempty"`
+	// Of a dry run without errors: what would change or be refused, in the order in which it would be carried out. At most
+	// 1,000; `counts` counts all.
+	Differences   []*Difference     `protobuf:"bytes,6,rep,name=differences,proto3" json:"differences,omitempty"`
+	Counts        *DifferenceCounts `protobuf:"bytes,7,opt,name=counts,proto3" json:"counts,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *UploadJobResponse) Reset() {
+	*x = UploadJobResponse{}
+	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[14]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *UploadJobResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*UploadJobResponse) ProtoMessage() {}
+
+func (x *UploadJobResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[14]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use UploadJobResponse.ProtoReflect.Descriptor instead.
+func (*UploadJobResponse) Descriptor() ([]byte, []int) {
+	return file_busyhour_provisioning_v1_job_proto_rawDescGZIP(), []int{14}
+}
+
+func (x *UploadJobResponse) GetJob() *Job {
+	if x != nil {
+		return x.Job
+	}
+	return nil
+}
+
+func (x *UploadJobResponse) GetErrors() []*LineError {
+	if x != nil {
+		return x.Errors
+	}
+	return nil
+}
+
+func (x *UploadJobResponse) GetErrorCount() uint32 {
+	if x != nil {
+		return x.ErrorCount
+	}
+	return 0
+}
+
+func (x *UploadJobResponse) GetLines() uint32 {
+	if x != nil {
+		return x.Lines
+	}
+	return 0
+}
+
+func (x *UploadJobResponse) GetSummary() string {
+	if x != nil {
+		return x.Summary
+	}
+	return ""
+}
+
+func (x *UploadJobResponse) GetDifferences() []*Difference {
+	if x != nil {
+		return x.Differences
+	}
+	return nil
+}
+
+func (x *UploadJobResponse) GetCounts() *DifferenceCounts {
+	if x != nil {
+		return x.Counts
+	}
+	return nil
+}
+
 type GetJobRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Tenant        string                 `protobuf:"bytes,1,opt,name=tenant,proto3" json:"tenant,omitempty"`
@@ -1212,7 +1751,7 @@ type GetJobRequest struct {
 
 func (x *GetJobRequest) Reset() {
 	*x = GetJobRequest{}
-	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[10]
+	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1224,7 +1763,7 @@ func (x *GetJobRequest) String() string {
 func (*GetJobRequest) ProtoMessage() {}
 
 func (x *GetJobRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[10]
+	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1237,7 +1776,7 @@ func (x *GetJobRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetJobRequest.ProtoReflect.Descriptor instead.
 func (*GetJobRequest) Descriptor() ([]byte, []int) {
-	return file_busyhour_provisioning_v1_job_proto_rawDescGZIP(), []int{10}
+	return file_busyhour_provisioning_v1_job_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *GetJobRequest) GetTenant() string {
@@ -1265,7 +1804,7 @@ type GetJobResponse struct {
 
 func (x *GetJobResponse) Reset() {
 	*x = GetJobResponse{}
-	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[11]
+	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1277,7 +1816,7 @@ func (x *GetJobResponse) String() string {
 func (*GetJobResponse) ProtoMessage() {}
 
 func (x *GetJobResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[11]
+	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1290,7 +1829,7 @@ func (x *GetJobResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetJobResponse.ProtoReflect.Descriptor instead.
 func (*GetJobResponse) Descriptor() ([]byte, []int) {
-	return file_busyhour_provisioning_v1_job_proto_rawDescGZIP(), []int{11}
+	return file_busyhour_provisioning_v1_job_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *GetJobResponse) GetJob() *Job {
@@ -1319,7 +1858,7 @@ type ListJobsRequest struct {
 
 func (x *ListJobsRequest) Reset() {
 	*x = ListJobsRequest{}
-	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[12]
+	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1331,7 +1870,7 @@ func (x *ListJobsRequest) String() string {
 func (*ListJobsRequest) ProtoMessage() {}
 
 func (x *ListJobsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[12]
+	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1344,7 +1883,7 @@ func (x *ListJobsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListJobsRequest.ProtoReflect.Descriptor instead.
 func (*ListJobsRequest) Descriptor() ([]byte, []int) {
-	return file_busyhour_provisioning_v1_job_proto_rawDescGZIP(), []int{12}
+	return file_busyhour_provisioning_v1_job_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *ListJobsRequest) GetTenant() string {
@@ -1380,7 +1919,7 @@ type ListJobsResponse struct {
 
 func (x *ListJobsResponse) Reset() {
 	*x = ListJobsResponse{}
-	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[13]
+	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1392,7 +1931,7 @@ func (x *ListJobsResponse) String() string {
 func (*ListJobsResponse) ProtoMessage() {}
 
 func (x *ListJobsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[13]
+	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1405,7 +1944,7 @@ func (x *ListJobsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListJobsResponse.ProtoReflect.Descriptor instead.
 func (*ListJobsResponse) Descriptor() ([]byte, []int) {
-	return file_busyhour_provisioning_v1_job_proto_rawDescGZIP(), []int{13}
+	return file_busyhour_provisioning_v1_job_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *ListJobsResponse) GetJobs() []*Job {
@@ -1440,7 +1979,7 @@ type PauseJobRequest struct {
 
 func (x *PauseJobRequest) Reset() {
 	*x = PauseJobRequest{}
-	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[14]
+	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1452,7 +1991,7 @@ func (x *PauseJobRequest) String() string {
 func (*PauseJobRequest) ProtoMessage() {}
 
 func (x *PauseJobRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[14]
+	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1465,7 +2004,7 @@ func (x *PauseJobRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PauseJobRequest.ProtoReflect.Descriptor instead.
 func (*PauseJobRequest) Descriptor() ([]byte, []int) {
-	return file_busyhour_provisioning_v1_job_proto_rawDescGZIP(), []int{14}
+	return file_busyhour_provisioning_v1_job_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *PauseJobRequest) GetTenant() string {
@@ -1498,7 +2037,7 @@ type PauseJobResponse struct {
 
 func (x *PauseJobResponse) Reset() {
 	*x = PauseJobResponse{}
-	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[15]
+	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1510,7 +2049,7 @@ func (x *PauseJobResponse) String() string {
 func (*PauseJobResponse) ProtoMessage() {}
 
 func (x *PauseJobResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[15]
+	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1523,7 +2062,7 @@ func (x *PauseJobResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PauseJobResponse.ProtoReflect.Descriptor instead.
 func (*PauseJobResponse) Descriptor() ([]byte, []int) {
-	return file_busyhour_provisioning_v1_job_proto_rawDescGZIP(), []int{15}
+	return file_busyhour_provisioning_v1_job_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *PauseJobResponse) GetJob() *Job {
@@ -1544,7 +2083,7 @@ type ResumeJobRequest struct {
 
 func (x *ResumeJobRequest) Reset() {
 	*x = ResumeJobRequest{}
-	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[16]
+	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1556,7 +2095,7 @@ func (x *ResumeJobRequest) String() string {
 func (*ResumeJobRequest) ProtoMessage() {}
 
 func (x *ResumeJobRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[16]
+	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1569,7 +2108,7 @@ func (x *ResumeJobRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ResumeJobRequest.ProtoReflect.Descriptor instead.
 func (*ResumeJobRequest) Descriptor() ([]byte, []int) {
-	return file_busyhour_provisioning_v1_job_proto_rawDescGZIP(), []int{16}
+	return file_busyhour_provisioning_v1_job_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *ResumeJobRequest) GetTenant() string {
@@ -1602,7 +2141,7 @@ type ResumeJobResponse struct {
 
 func (x *ResumeJobResponse) Reset() {
 	*x = ResumeJobResponse{}
-	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[17]
+	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1614,7 +2153,7 @@ func (x *ResumeJobResponse) String() string {
 func (*ResumeJobResponse) ProtoMessage() {}
 
 func (x *ResumeJobResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[17]
+	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1627,7 +2166,7 @@ func (x *ResumeJobResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ResumeJobResponse.ProtoReflect.Descriptor instead.
 func (*ResumeJobResponse) Descriptor() ([]byte, []int) {
-	return file_busyhour_provisioning_v1_job_proto_rawDescGZIP(), []int{17}
+	return file_busyhour_provisioning_v1_job_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *ResumeJobResponse) GetJob() *Job {
@@ -1648,7 +2187,7 @@ type CancelJobRequest struct {
 
 func (x *CancelJobRequest) Reset() {
 	*x = CancelJobRequest{}
-	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[18]
+	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1660,7 +2199,7 @@ func (x *CancelJobRequest) String() string {
 func (*CancelJobRequest) ProtoMessage() {}
 
 func (x *CancelJobRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[18]
+	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1673,7 +2212,7 @@ func (x *CancelJobRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CancelJobRequest.ProtoReflect.Descriptor instead.
 func (*CancelJobRequest) Descriptor() ([]byte, []int) {
-	return file_busyhour_provisioning_v1_job_proto_rawDescGZIP(), []int{18}
+	return file_busyhour_provisioning_v1_job_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *CancelJobRequest) GetTenant() string {
@@ -1706,7 +2245,7 @@ type CancelJobResponse struct {
 
 func (x *CancelJobResponse) Reset() {
 	*x = CancelJobResponse{}
-	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[19]
+	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1718,7 +2257,7 @@ func (x *CancelJobResponse) String() string {
 func (*CancelJobResponse) ProtoMessage() {}
 
 func (x *CancelJobResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[19]
+	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1731,7 +2270,7 @@ func (x *CancelJobResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CancelJobResponse.ProtoReflect.Descriptor instead.
 func (*CancelJobResponse) Descriptor() ([]byte, []int) {
-	return file_busyhour_provisioning_v1_job_proto_rawDescGZIP(), []int{19}
+	return file_busyhour_provisioning_v1_job_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *CancelJobResponse) GetJob() *Job {
@@ -1756,7 +2295,7 @@ type RetryJobRequest struct {
 
 func (x *RetryJobRequest) Reset() {
 	*x = RetryJobRequest{}
-	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[20]
+	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1768,7 +2307,7 @@ func (x *RetryJobRequest) String() string {
 func (*RetryJobRequest) ProtoMessage() {}
 
 func (x *RetryJobRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[20]
+	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1781,7 +2320,7 @@ func (x *RetryJobRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RetryJobRequest.ProtoReflect.Descriptor instead.
 func (*RetryJobRequest) Descriptor() ([]byte, []int) {
-	return file_busyhour_provisioning_v1_job_proto_rawDescGZIP(), []int{20}
+	return file_busyhour_provisioning_v1_job_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *RetryJobRequest) GetTenant() string {
@@ -1829,7 +2368,7 @@ type RetryJobResponse struct {
 
 func (x *RetryJobResponse) Reset() {
 	*x = RetryJobResponse{}
-	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[21]
+	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1841,7 +2380,7 @@ func (x *RetryJobResponse) String() string {
 func (*RetryJobResponse) ProtoMessage() {}
 
 func (x *RetryJobResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[21]
+	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1854,7 +2393,7 @@ func (x *RetryJobResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RetryJobResponse.ProtoReflect.Descriptor instead.
 func (*RetryJobResponse) Descriptor() ([]byte, []int) {
-	return file_busyhour_provisioning_v1_job_proto_rawDescGZIP(), []int{21}
+	return file_busyhour_provisioning_v1_job_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *RetryJobResponse) GetJob() *Job {
@@ -1879,7 +2418,7 @@ type ListOutcomesRequest struct {
 
 func (x *ListOutcomesRequest) Reset() {
 	*x = ListOutcomesRequest{}
-	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[22]
+	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1891,7 +2430,7 @@ func (x *ListOutcomesRequest) String() string {
 func (*ListOutcomesRequest) ProtoMessage() {}
 
 func (x *ListOutcomesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[22]
+	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1904,7 +2443,7 @@ func (x *ListOutcomesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListOutcomesRequest.ProtoReflect.Descriptor instead.
 func (*ListOutcomesRequest) Descriptor() ([]byte, []int) {
-	return file_busyhour_provisioning_v1_job_proto_rawDescGZIP(), []int{22}
+	return file_busyhour_provisioning_v1_job_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *ListOutcomesRequest) GetTenant() string {
@@ -1954,7 +2493,7 @@ type ListOutcomesResponse struct {
 
 func (x *ListOutcomesResponse) Reset() {
 	*x = ListOutcomesResponse{}
-	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[23]
+	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1966,7 +2505,7 @@ func (x *ListOutcomesResponse) String() string {
 func (*ListOutcomesResponse) ProtoMessage() {}
 
 func (x *ListOutcomesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[23]
+	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1979,7 +2518,7 @@ func (x *ListOutcomesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListOutcomesResponse.ProtoReflect.Descriptor instead.
 func (*ListOutcomesResponse) Descriptor() ([]byte, []int) {
-	return file_busyhour_provisioning_v1_job_proto_rawDescGZIP(), []int{23}
+	return file_busyhour_provisioning_v1_job_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *ListOutcomesResponse) GetOutcomes() []*Outcome {
@@ -2091,7 +2630,27 @@ const file_busyhour_provisioning_v1_job_proto_rawDesc = "" +
 	"\tLineError\x12\x12\n" +
 	"\x04line\x18\x01 \x01(\rR\x04line\x12\x16\n" +
 	"\x06column\x18\x02 \x01(\tR\x06column\x12\x18\n" +
-	"\aproblem\x18\x03 \x01(\tR\aproblem\"\xa3\x02\n" +
+	"\aproblem\x18\x03 \x01(\tR\aproblem\"\xb2\x02\n" +
+	"\n" +
+	"Difference\x12\x12\n" +
+	"\x04line\x18\x01 \x01(\rR\x04line\x12\x16\n" +
+	"\x06entity\x18\x02 \x01(\tR\x06entity\x12C\n" +
+	"\x06action\x18\x03 \x01(\x0e2+.busyhour.provisioning.v1.Difference.ActionR\x06action\x12\x18\n" +
+	"\achanges\x18\x04 \x03(\tR\achanges\x12\x16\n" +
+	"\x06reason\x18\x05 \x01(\tR\x06reason\"\x80\x01\n" +
+	"\x06Action\x12\x16\n" +
+	"\x12ACTION_UNSPECIFIED\x10\x00\x12\x11\n" +
+	"\rACTION_CREATE\x10\x01\x12\x11\n" +
+	"\rACTION_UPDATE\x10\x02\x12\x11\n" +
+	"\rACTION_DELETE\x10\x03\x12\x12\n" +
+	"\x0eACTION_NOTHING\x10\x04\x12\x11\n" +
+	"\rACTION_REFUSE\x10\x05\"\x8c\x01\n" +
+	"\x10DifferenceCounts\x12\x16\n" +
+	"\x06create\x18\x01 \x01(\rR\x06create\x12\x16\n" +
+	"\x06update\x18\x02 \x01(\rR\x06update\x12\x16\n" +
+	"\x06delete\x18\x03 \x01(\rR\x06delete\x12\x18\n" +
+	"\anothing\x18\x04 \x01(\rR\anothing\x12\x16\n" +
+	"\x06refuse\x18\x05 \x01(\rR\x06refuse\"\xa3\x02\n" +
 	"\x10CreateJobRequest\x128\n" +
 	"\x06tenant\x18\x01 \x01(\tB \xbaH\x1dr\x1b2\x19^[a-z0-9][a-z0-9-]{0,62}$R\x06tenant\x12(\n" +
 	"\n" +
@@ -2116,7 +2675,32 @@ const file_busyhour_provisioning_v1_job_proto_rawDesc = "" +
 	"\verror_count\x18\x03 \x01(\rR\n" +
 	"errorCount\x12\x14\n" +
 	"\x05lines\x18\x04 \x01(\rR\x05lines\x12\x18\n" +
-	"\asummary\x18\x05 \x01(\tR\asummary\"d\n" +
+	"\asummary\x18\x05 \x01(\tR\asummary\"\xfc\x02\n" +
+	"\fUploadHeader\x128\n" +
+	"\x06tenant\x18\x01 \x01(\tB \xbaH\x1dr\x1b2\x19^[a-z0-9][a-z0-9-]{0,62}$R\x06tenant\x12(\n" +
+	"\n" +
+	"request_id\x18\x02 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\trequestId\x12\x1e\n" +
+	"\x05actor\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\x05actor\x12H\n" +
+	"\bpriority\x18\x04 \x01(\x0e2\".busyhour.provisioning.v1.PriorityB\b\xbaH\x05\x82\x01\x02\x10\x01R\bpriority\x12\x17\n" +
+	"\adry_run\x18\x05 \x01(\bR\x06dryRun\x12%\n" +
+	"\tfile_name\x18\x06 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x02R\bfileName\x12H\n" +
+	"\x06format\x18\a \x01(\x0e2$.busyhour.provisioning.v1.FileFormatB\n" +
+	"\xbaH\a\x82\x01\x04\x10\x01 \x00R\x06format\x12\x14\n" +
+	"\x05bytes\x18\b \x01(\x04R\x05bytes\"\xb2\x01\n" +
+	"\x10UploadJobRequest\x12>\n" +
+	"\x06header\x18\x01 \x01(\v2&.busyhour.provisioning.v1.UploadHeaderR\x06header\x12 \n" +
+	"\x05chunk\x18\x02 \x01(\fB\n" +
+	"\xbaH\az\x05\x18\x80\x80\x80\x02R\x05chunk\x12<\n" +
+	"\x05items\x18\x03 \x03(\v2\x1e.busyhour.provisioning.v1.ItemB\x06\xbaH\x03\xd8\x01\x03R\x05items\"\xde\x02\n" +
+	"\x11UploadJobResponse\x12/\n" +
+	"\x03job\x18\x01 \x01(\v2\x1d.busyhour.provisioning.v1.JobR\x03job\x12;\n" +
+	"\x06errors\x18\x02 \x03(\v2#.busyhour.provisioning.v1.LineErrorR\x06errors\x12\x1f\n" +
+	"\verror_count\x18\x03 \x01(\rR\n" +
+	"errorCount\x12\x14\n" +
+	"\x05lines\x18\x04 \x01(\rR\x05lines\x12\x18\n" +
+	"\asummary\x18\x05 \x01(\tR\asummary\x12F\n" +
+	"\vdifferences\x18\x06 \x03(\v2$.busyhour.provisioning.v1.DifferenceR\vdifferences\x12B\n" +
+	"\x06counts\x18\a \x01(\v2*.busyhour.provisioning.v1.DifferenceCountsR\x06counts\"d\n" +
 	"\rGetJobRequest\x128\n" +
 	"\x06tenant\x18\x01 \x01(\tB \xbaH\x1dr\x1b2\x19^[a-z0-9][a-z0-9-]{0,62}$R\x06tenant\x12\x19\n" +
 	"\x02id\x18\x02 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\x02id\"]\n" +
@@ -2181,11 +2765,18 @@ const file_busyhour_provisioning_v1_job_proto_rawDesc = "" +
 	"\x14ITEM_OUTCOME_PENDING\x10\x01\x12\x18\n" +
 	"\x14ITEM_OUTCOME_APPLIED\x10\x02\x12\x17\n" +
 	"\x13ITEM_OUTCOME_FAILED\x10\x03\x12\x1a\n" +
-	"\x16ITEM_OUTCOME_CANCELLED\x10\x042\xa2\a\n" +
+	"\x16ITEM_OUTCOME_CANCELLED\x10\x04*q\n" +
+	"\n" +
+	"FileFormat\x12\x1b\n" +
+	"\x17FILE_FORMAT_UNSPECIFIED\x10\x00\x12\x13\n" +
+	"\x0fFILE_FORMAT_CSV\x10\x01\x12\x1a\n" +
+	"\x16FILE_FORMAT_JSON_LINES\x10\x02\x12\x15\n" +
+	"\x11FILE_FORMAT_ITEMS\x10\x032\x8a\b\n" +
 	"\n" +
 	"JobService\x12d\n" +
 	"\tCreateJob\x12*.busyhour.provisioning.v1.CreateJobRequest\x1a+.busyhour.provisioning.v1.CreateJobResponse\x12m\n" +
-	"\fImportAgents\x12-.busyhour.provisioning.v1.ImportAgentsRequest\x1a..busyhour.provisioning.v1.ImportAgentsResponse\x12[\n" +
+	"\fImportAgents\x12-.busyhour.provisioning.v1.ImportAgentsRequest\x1a..busyhour.provisioning.v1.ImportAgentsResponse\x12f\n" +
+	"\tUploadJob\x12*.busyhour.provisioning.v1.UploadJobRequest\x1a+.busyhour.provisioning.v1.UploadJobResponse(\x01\x12[\n" +
 	"\x06GetJob\x12'.busyhour.provisioning.v1.GetJobRequest\x1a(.busyhour.provisioning.v1.GetJobResponse\x12a\n" +
 	"\bListJobs\x12).busyhour.provisioning.v1.ListJobsRequest\x1a*.busyhour.provisioning.v1.ListJobsResponse\x12a\n" +
 	"\bPauseJob\x12).busyhour.provisioning.v1.PauseJobRequest\x1a*.busyhour.provisioning.v1.PauseJobResponse\x12d\n" +
@@ -2206,99 +2797,117 @@ func file_busyhour_provisioning_v1_job_proto_rawDescGZIP() []byte {
 	return file_busyhour_provisioning_v1_job_proto_rawDescData
 }
 
-var file_busyhour_provisioning_v1_job_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
-var file_busyhour_provisioning_v1_job_proto_msgTypes = make([]protoimpl.MessageInfo, 24)
+var file_busyhour_provisioning_v1_job_proto_enumTypes = make([]protoimpl.EnumInfo, 5)
+var file_busyhour_provisioning_v1_job_proto_msgTypes = make([]protoimpl.MessageInfo, 29)
 var file_busyhour_provisioning_v1_job_proto_goTypes = []any{
 	(Priority)(0),                 // 0: busyhour.provisioning.v1.Priority
 	(ItemOutcome)(0),              // 1: busyhour.provisioning.v1.ItemOutcome
-	(Item_Kind)(0),                // 2: busyhour.provisioning.v1.Item.Kind
-	(*Item)(nil),                  // 3: busyhour.provisioning.v1.Item
-	(*Request)(nil),               // 4: busyhour.provisioning.v1.Request
-	(*Outcome)(nil),               // 5: busyhour.provisioning.v1.Outcome
-	(*Job)(nil),                   // 6: busyhour.provisioning.v1.Job
-	(*File)(nil),                  // 7: busyhour.provisioning.v1.File
-	(*LineError)(nil),             // 8: busyhour.provisioning.v1.LineError
-	(*CreateJobRequest)(nil),      // 9: busyhour.provisioning.v1.CreateJobRequest
-	(*CreateJobResponse)(nil),     // 10: busyhour.provisioning.v1.CreateJobResponse
-	(*ImportAgentsRequest)(nil),   // 11: busyhour.provisioning.v1.ImportAgentsRequest
-	(*ImportAgentsResponse)(nil),  // 12: busyhour.provisioning.v1.ImportAgentsResponse
-	(*GetJobRequest)(nil),         // 13: busyhour.provisioning.v1.GetJobRequest
-	(*GetJobResponse)(nil),        // 14: busyhour.provisioning.v1.GetJobResponse
-	(*ListJobsRequest)(nil),       // 15: busyhour.provisioning.v1.ListJobsRequest
-	(*ListJobsResponse)(nil),      // 16: busyhour.provisioning.v1.ListJobsResponse
-	(*PauseJobRequest)(nil),       // 17: busyhour.provisioning.v1.PauseJobRequest
-	(*PauseJobResponse)(nil),      // 18: busyhour.provisioning.v1.PauseJobResponse
-	(*ResumeJobRequest)(nil),      // 19: busyhour.provisioning.v1.ResumeJobRequest
-	(*ResumeJobResponse)(nil),     // 20: busyhour.provisioning.v1.ResumeJobResponse
-	(*CancelJobRequest)(nil),      // 21: busyhour.provisioning.v1.CancelJobRequest
-	(*CancelJobResponse)(nil),     // 22: busyhour.provisioning.v1.CancelJobResponse
-	(*RetryJobRequest)(nil),       // 23: busyhour.provisioning.v1.RetryJobRequest
-	(*RetryJobResponse)(nil),      // 24: busyhour.provisioning.v1.RetryJobResponse
-	(*ListOutcomesRequest)(nil),   // 25: busyhour.provisioning.v1.ListOutcomesRequest
-	(*ListOutcomesResponse)(nil),  // 26: busyhour.provisioning.v1.ListOutcomesResponse
-	(*Agent)(nil),                 // 27: busyhour.provisioning.v1.Agent
-	(*Queue)(nil),                 // 28: busyhour.provisioning.v1.Queue
-	(*v1.Revision)(nil),           // 29: busyhour.common.v1.Revision
-	(*timestamppb.Timestamp)(nil), // 30: google.protobuf.Timestamp
+	(FileFormat)(0),               // 2: busyhour.provisioning.v1.FileFormat
+	(Item_Kind)(0),                // 3: busyhour.provisioning.v1.Item.Kind
+	(Difference_Action)(0),        // 4: busyhour.provisioning.v1.Difference.Action
+	(*Item)(nil),                  // 5: busyhour.provisioning.v1.Item
+	(*Request)(nil),               // 6: busyhour.provisioning.v1.Request
+	(*Outcome)(nil),               // 7: busyhour.provisioning.v1.Outcome
+	(*Job)(nil),                   // 8: busyhour.provisioning.v1.Job
+	(*File)(nil),                  // 9: busyhour.provisioning.v1.File
+	(*LineError)(nil),             // 10: busyhour.provisioning.v1.LineError
+	(*Difference)(nil),            // 11: busyhour.provisioning.v1.Difference
+	(*DifferenceCounts)(nil),      // 12: busyhour.provisioning.v1.DifferenceCounts
+	(*CreateJobRequest)(nil),      // 13: busyhour.provisioning.v1.CreateJobRequest
+	(*CreateJobResponse)(nil),     // 14: busyhour.provisioning.v1.CreateJobResponse
+	(*ImportAgentsRequest)(nil),   // 15: busyhour.provisioning.v1.ImportAgentsRequest
+	(*ImportAgentsResponse)(nil),  // 16: busyhour.provisioning.v1.ImportAgentsResponse
+	(*UploadHeader)(nil),          // 17: busyhour.provisioning.v1.UploadHeader
+	(*UploadJobRequest)(nil),      // 18: busyhour.provisioning.v1.UploadJobRequest
+	(*UploadJobResponse)(nil),     // 19: busyhour.provisioning.v1.UploadJobResponse
+	(*GetJobRequest)(nil),         // 20: busyhour.provisioning.v1.GetJobRequest
+	(*GetJobResponse)(nil),        // 21: busyhour.provisioning.v1.GetJobResponse
+	(*ListJobsRequest)(nil),       // 22: busyhour.provisioning.v1.ListJobsRequest
+	(*ListJobsResponse)(nil),      // 23: busyhour.provisioning.v1.ListJobsResponse
+	(*PauseJobRequest)(nil),       // 24: busyhour.provisioning.v1.PauseJobRequest
+	(*PauseJobResponse)(nil),      // 25: busyhour.provisioning.v1.PauseJobResponse
+	(*ResumeJobRequest)(nil),      // 26: busyhour.provisioning.v1.ResumeJobRequest
+	(*ResumeJobResponse)(nil),     // 27: busyhour.provisioning.v1.ResumeJobResponse
+	(*CancelJobRequest)(nil),      // 28: busyhour.provisioning.v1.CancelJobRequest
+	(*CancelJobResponse)(nil),     // 29: busyhour.provisioning.v1.CancelJobResponse
+	(*RetryJobRequest)(nil),       // 30: busyhour.provisioning.v1.RetryJobRequest
+	(*RetryJobResponse)(nil),      // 31: busyhour.provisioning.v1.RetryJobResponse
+	(*ListOutcomesRequest)(nil),   // 32: busyhour.provisioning.v1.ListOutcomesRequest
+	(*ListOutcomesResponse)(nil),  // 33: busyhour.provisioning.v1.ListOutcomesResponse
+	(*Agent)(nil),                 // 34: busyhour.provisioning.v1.Agent
+	(*Queue)(nil),                 // 35: busyhour.provisioning.v1.Queue
+	(*v1.Revision)(nil),           // 36: busyhour.common.v1.Revision
+	(*timestamppb.Timestamp)(nil), // 37: google.protobuf.Timestamp
 }
 var file_busyhour_provisioning_v1_job_proto_depIdxs = []int32{
-	2,  // 0: busyhour.provisioning.v1.Item.kind:type_name -> busyhour.provisioning.v1.Item.Kind
-	27, // 1: busyhour.provisioning.v1.Item.agent:type_name -> busyhour.provisioning.v1.Agent
-	28, // 2: busyhour.provisioning.v1.Item.queue:type_name -> busyhour.provisioning.v1.Queue
-	29, // 3: busyhour.provisioning.v1.Item.if_revision:type_name -> busyhour.common.v1.Revision
-	3,  // 4: busyhour.provisioning.v1.Request.item:type_name -> busyhour.provisioning.v1.Item
-	30, // 5: busyhour.provisioning.v1.Request.requested_at:type_name -> google.protobuf.Timestamp
+	3,  // 0: busyhour.provisioning.v1.Item.kind:type_name -> busyhour.provisioning.v1.Item.Kind
+	34, // 1: busyhour.provisioning.v1.Item.agent:type_name -> busyhour.provisioning.v1.Agent
+	35, // 2: busyhour.provisioning.v1.Item.queue:type_name -> busyhour.provisioning.v1.Queue
+	36, // 3: busyhour.provisioning.v1.Item.if_revision:type_name -> busyhour.common.v1.Revision
+	5,  // 4: busyhour.provisioning.v1.Request.item:type_name -> busyhour.provisioning.v1.Item
+	37, // 5: busyhour.provisioning.v1.Request.requested_at:type_name -> google.protobuf.Timestamp
 	0,  // 6: busyhour.provisioning.v1.Request.priority:type_name -> busyhour.provisioning.v1.Priority
 	1,  // 7: busyhour.provisioning.v1.Outcome.outcome:type_name -> busyhour.provisioning.v1.ItemOutcome
-	29, // 8: busyhour.provisioning.v1.Outcome.revision:type_name -> busyhour.common.v1.Revision
-	30, // 9: busyhour.provisioning.v1.Outcome.at:type_name -> google.protobuf.Timestamp
-	4,  // 10: busyhour.provisioning.v1.Outcome.request:type_name -> busyhour.provisioning.v1.Request
-	30, // 11: busyhour.provisioning.v1.Outcome.begun_at:type_name -> google.protobuf.Timestamp
-	30, // 12: busyhour.provisioning.v1.Job.created_at:type_name -> google.protobuf.Timestamp
-	30, // 13: busyhour.provisioning.v1.Job.accepted_at:type_name -> google.protobuf.Timestamp
+	36, // 8: busyhour.provisioning.v1.Outcome.revision:type_name -> busyhour.common.v1.Revision
+	37, // 9: busyhour.provisioning.v1.Outcome.at:type_name -> google.protobuf.Timestamp
+	6,  // 10: busyhour.provisioning.v1.Outcome.request:type_name -> busyhour.provisioning.v1.Request
+	37, // 11: busyhour.provisioning.v1.Outcome.begun_at:type_name -> google.protobuf.Timestamp
+	37, // 12: busyhour.provisioning.v1.Job.created_at:type_name -> google.protobuf.Timestamp
+	37, // 13: busyhour.provisioning.v1.Job.accepted_at:type_name -> google.protobuf.Timestamp
 	0,  // 14: busyhour.provisioning.v1.Job.priority:type_name -> busyhour.provisioning.v1.Priority
-	30, // 15: busyhour.provisioning.v1.Job.paused_at:type_name -> google.protobuf.Timestamp
-	30, // 16: busyhour.provisioning.v1.Job.cancelled_at:type_name -> google.protobuf.Timestamp
-	7,  // 17: busyhour.provisioning.v1.Job.file:type_name -> busyhour.provisioning.v1.File
-	30, // 18: busyhour.provisioning.v1.Job.changed_at:type_name -> google.protobuf.Timestamp
-	3,  // 19: busyhour.provisioning.v1.CreateJobRequest.items:type_name -> busyhour.provisioning.v1.Item
-	0,  // 20: busyhour.provisioning.v1.CreateJobRequest.priority:type_name -> busyhour.provisioning.v1.Priority
-	6,  // 21: busyhour.provisioning.v1.CreateJobResponse.job:type_name -> busyhour.provisioning.v1.Job
-	0,  // 22: busyhour.provisioning.v1.ImportAgentsRequest.priority:type_name -> busyhour.provisioning.v1.Priority
-	6,  // 23: busyhour.provisioning.v1.ImportAgentsResponse.job:type_name -> busyhour.provisioning.v1.Job
-	8,  // 24: busyhour.provisioning.v1.ImportAgentsResponse.errors:type_name -> busyhour.provisioning.v1.LineError
-	6,  // 25: busyhour.provisioning.v1.GetJobResponse.job:type_name -> busyhour.provisioning.v1.Job
-	6,  // 26: busyhour.provisioning.v1.ListJobsResponse.jobs:type_name -> busyhour.provisioning.v1.Job
-	6,  // 27: busyhour.provisioning.v1.PauseJobResponse.job:type_name -> busyhour.provisioning.v1.Job
-	6,  // 28: busyhour.provisioning.v1.ResumeJobResponse.job:type_name -> busyhour.provisioning.v1.Job
-	6,  // 29: busyhour.provisioning.v1.CancelJobResponse.job:type_name -> busyhour.provisioning.v1.Job
-	0,  // 30: busyhour.provisioning.v1.RetryJobRequest.priority:type_name -> busyhour.provisioning.v1.Priority
-	6,  // 31: busyhour.provisioning.v1.RetryJobResponse.job:type_name -> busyhour.provisioning.v1.Job
-	1,  // 32: busyhour.provisioning.v1.ListOutcomesRequest.outcome:type_name -> busyhour.provisioning.v1.ItemOutcome
-	5,  // 33: busyhour.provisioning.v1.ListOutcomesResponse.outcomes:type_name -> busyhour.provisioning.v1.Outcome
-	9,  // 34: busyhour.provisioning.v1.JobService.CreateJob:input_type -> busyhour.provisioning.v1.CreateJobRequest
-	11, // 35: busyhour.provisioning.v1.JobService.ImportAgents:input_type -> busyhour.provisioning.v1.ImportAgentsRequest
-	13, // 36: busyhour.provisioning.v1.JobService.GetJob:input_type -> busyhour.provisioning.v1.GetJobRequest
-	15, // 37: busyhour.provisioning.v1.JobService.ListJobs:input_type -> busyhour.provisioning.v1.ListJobsRequest
-	17, // 38: busyhour.provisioning.v1.JobService.PauseJob:input_type -> busyhour.provisioning.v1.PauseJobRequest
-	19, // 39: busyhour.provisioning.v1.JobService.ResumeJob:input_type -> busyhour.provisioning.v1.ResumeJobRequest
-	21, // 40: busyhour.provisioning.v1.JobService.CancelJob:input_type -> busyhour.provisioning.v1.CancelJobRequest
-	23, // 41: busyhour.provisioning.v1.JobService.RetryJob:input_type -> busyhour.provisioning.v1.RetryJobRequest
-	25, // 42: busyhour.provisioning.v1.JobService.ListOutcomes:input_type -> busyhour.provisioning.v1.ListOutcomesRequest
-	10, // 43: busyhour.provisioning.v1.JobService.CreateJob:output_type -> busyhour.provisioning.v1.CreateJobResponse
-	12, // 44: busyhour.provisioning.v1.JobService.ImportAgents:output_type -> busyhour.provisioning.v1.ImportAgentsResponse
-	14, // 45: busyhour.provisioning.v1.JobService.GetJob:output_type -> busyhour.provisioning.v1.GetJobResponse
-	16, // 46: busyhour.provisioning.v1.JobService.ListJobs:output_type -> busyhour.provisioning.v1.ListJobsResponse
-	18, // 47: busyhour.provisioning.v1.JobService.PauseJob:output_type -> busyhour.provisioning.v1.PauseJobResponse
-	20, // 48: busyhour.provisioning.v1.JobService.ResumeJob:output_type -> busyhour.provisioning.v1.ResumeJobResponse
-	22, // 49: busyhour.provisioning.v1.JobService.CancelJob:output_type -> busyhour.provisioning.v1.CancelJobResponse
-	24, // 50: busyhour.provisioning.v1.JobService.RetryJob:output_type -> busyhour.provisioning.v1.RetryJobResponse
-	26, // 51: busyhour.provisioning.v1.JobService.ListOutcomes:output_type -> busyhour.provisioning.v1.ListOutcomesResponse
-	43, // [43:52] is the sub-list for method output_type
-	34, // [34:43] is the sub-list for method input_type
-	34, // [34:34] is the sub-list for extension type_name
-	34, // [34:34] is the sub-list for extension extendee
-	0,  // [0:34] is the sub-list for field type_name
+	37, // 15: busyhour.provisioning.v1.Job.paused_at:type_name -> google.protobuf.Timestamp
+	37, // 16: busyhour.provisioning.v1.Job.cancelled_at:type_name -> google.protobuf.Timestamp
+	9,  // 17: busyhour.provisioning.v1.Job.file:type_name -> busyhour.provisioning.v1.File
+	37, // 18: busyhour.provisioning.v1.Job.changed_at:type_name -> google.protobuf.Timestamp
+	4,  // 19: busyhour.provisioning.v1.Difference.action:type_name -> busyhour.provisioning.v1.Difference.Action
+	5,  // 20: busyhour.provisioning.v1.CreateJobRequest.items:type_name -> busyhour.provisioning.v1.Item
+	0,  // 21: busyhour.provisioning.v1.CreateJobRequest.priority:type_name -> busyhour.provisioning.v1.Priority
+	8,  // 22: busyhour.provisioning.v1.CreateJobResponse.job:type_name -> busyhour.provisioning.v1.Job
+	0,  // 23: busyhour.provisioning.v1.ImportAgentsRequest.priority:type_name -> busyhour.provisioning.v1.Priority
+	8,  // 24: busyhour.provisioning.v1.ImportAgentsResponse.job:type_name -> busyhour.provisioning.v1.Job
+	10, // 25: busyhour.provisioning.v1.ImportAgentsResponse.errors:type_name -> busyhour.provisioning.v1.LineError
+	0,  // 26: busyhour.provisioning.v1.UploadHeader.priority:type_name -> busyhour.provisioning.v1.Priority
+	2,  // 27: busyhour.provisioning.v1.UploadHeader.format:type_name -> busyhour.provisioning.v1.FileFormat
+	17, // 28: busyhour.provisioning.v1.UploadJobRequest.header:type_name -> busyhour.provisioning.v1.UploadHeader
+	5,  // 29: busyhour.provisioning.v1.UploadJobRequest.items:type_name -> busyhour.provisioning.v1.Item
+	8,  // 30: busyhour.provisioning.v1.UploadJobResponse.job:type_name -> busyhour.provisioning.v1.Job
+	10, // 31: busyhour.provisioning.v1.UploadJobResponse.errors:type_name -> busyhour.provisioning.v1.LineError
+	11, // 32: busyhour.provisioning.v1.UploadJobResponse.differences:type_name -> busyhour.provisioning.v1.Difference
+	12, // 33: busyhour.provisioning.v1.UploadJobResponse.counts:type_name -> busyhour.provisioning.v1.DifferenceCounts
+	8,  // 34: busyhour.provisioning.v1.GetJobResponse.job:type_name -> busyhour.provisioning.v1.Job
+	8,  // 35: busyhour.provisioning.v1.ListJobsResponse.jobs:type_name -> busyhour.provisioning.v1.Job
+	8,  // 36: busyhour.provisioning.v1.PauseJobResponse.job:type_name -> busyhour.provisioning.v1.Job
+	8,  // 37: busyhour.provisioning.v1.ResumeJobResponse.job:type_name -> busyhour.provisioning.v1.Job
+	8,  // 38: busyhour.provisioning.v1.CancelJobResponse.job:type_name -> busyhour.provisioning.v1.Job
+	0,  // 39: busyhour.provisioning.v1.RetryJobRequest.priority:type_name -> busyhour.provisioning.v1.Priority
+	8,  // 40: busyhour.provisioning.v1.RetryJobResponse.job:type_name -> busyhour.provisioning.v1.Job
+	1,  // 41: busyhour.provisioning.v1.ListOutcomesRequest.outcome:type_name -> busyhour.provisioning.v1.ItemOutcome
+	7,  // 42: busyhour.provisioning.v1.ListOutcomesResponse.outcomes:type_name -> busyhour.provisioning.v1.Outcome
+	13, // 43: busyhour.provisioning.v1.JobService.CreateJob:input_type -> busyhour.provisioning.v1.CreateJobRequest
+	15, // 44: busyhour.provisioning.v1.JobService.ImportAgents:input_type -> busyhour.provisioning.v1.ImportAgentsRequest
+	18, // 45: busyhour.provisioning.v1.JobService.UploadJob:input_type -> busyhour.provisioning.v1.UploadJobRequest
+	20, // 46: busyhour.provisioning.v1.JobService.GetJob:input_type -> busyhour.provisioning.v1.GetJobRequest
+	22, // 47: busyhour.provisioning.v1.JobService.ListJobs:input_type -> busyhour.provisioning.v1.ListJobsRequest
+	24, // 48: busyhour.provisioning.v1.JobService.PauseJob:input_type -> busyhour.provisioning.v1.PauseJobRequest
+	26, // 49: busyhour.provisioning.v1.JobService.ResumeJob:input_type -> busyhour.provisioning.v1.ResumeJobRequest
+	28, // 50: busyhour.provisioning.v1.JobService.CancelJob:input_type -> busyhour.provisioning.v1.CancelJobRequest
+	30, // 51: busyhour.provisioning.v1.JobService.RetryJob:input_type -> busyhour.provisioning.v1.RetryJobRequest
+	32, // 52: busyhour.provisioning.v1.JobService.ListOutcomes:input_type -> busyhour.provisioning.v1.ListOutcomesRequest
+	14, // 53: busyhour.provisioning.v1.JobService.CreateJob:output_type -> busyhour.provisioning.v1.CreateJobResponse
+	16, // 54: busyhour.provisioning.v1.JobService.ImportAgents:output_type -> busyhour.provisioning.v1.ImportAgentsResponse
+	19, // 55: busyhour.provisioning.v1.JobService.UploadJob:output_type -> busyhour.provisioning.v1.UploadJobResponse
+	21, // 56: busyhour.provisioning.v1.JobService.GetJob:output_type -> busyhour.provisioning.v1.GetJobResponse
+	23, // 57: busyhour.provisioning.v1.JobService.ListJobs:output_type -> busyhour.provisioning.v1.ListJobsResponse
+	25, // 58: busyhour.provisioning.v1.JobService.PauseJob:output_type -> busyhour.provisioning.v1.PauseJobResponse
+	27, // 59: busyhour.provisioning.v1.JobService.ResumeJob:output_type -> busyhour.provisioning.v1.ResumeJobResponse
+	29, // 60: busyhour.provisioning.v1.JobService.CancelJob:output_type -> busyhour.provisioning.v1.CancelJobResponse
+	31, // 61: busyhour.provisioning.v1.JobService.RetryJob:output_type -> busyhour.provisioning.v1.RetryJobResponse
+	33, // 62: busyhour.provisioning.v1.JobService.ListOutcomes:output_type -> busyhour.provisioning.v1.ListOutcomesResponse
+	53, // [53:63] is the sub-list for method output_type
+	43, // [43:53] is the sub-list for method input_type
+	43, // [43:43] is the sub-list for extension type_name
+	43, // [43:43] is the sub-list for extension extendee
+	0,  // [0:43] is the sub-list for field type_name
 }
 
 func init() { file_busyhour_provisioning_v1_job_proto_init() }
@@ -2312,8 +2921,8 @@ func file_busyhour_provisioning_v1_job_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_busyhour_provisioning_v1_job_proto_rawDesc), len(file_busyhour_provisioning_v1_job_proto_rawDesc)),
-			NumEnums:      3,
-			NumMessages:   24,
+			NumEnums:      5,
+			NumMessages:   29,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

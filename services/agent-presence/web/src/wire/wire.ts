@@ -266,7 +266,7 @@ export const ItemKind = oneOf(
   "KIND_LEAVE_QUEUES",
 );
 export const Item = message(provisioning + "Item", { kind: ItemKind });
-export const ItemRequest = message(provisioning + "Request", { item: maybe(Item) });
+export const ItemRequest = message(provisioning + "Request", { item: maybe(Item), after: uint32 });
 export const Outcome = message(provisioning + "Outcome", {
   number: uint32,
   agentId: text,
@@ -297,6 +297,7 @@ export const Job = message(provisioning + "Job", {
   file: maybe(JobFile),
   retryOf: text,
   unsettled: flag,
+  changedAt: timestamp,
 });
 export const LineError = message(provisioning + "LineError", { line: uint32, column: text, problem: text });
 export const ImportAgentsRequest = message(provisioning + "ImportAgentsRequest", {

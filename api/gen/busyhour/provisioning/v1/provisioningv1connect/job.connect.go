@@ -38,6 +38,8 @@ const (
 	JobServiceCreateJobProcedure = "/busyhour.provisioning.v1.JobService/CreateJob"
 	// JobServiceImportAgentsProcedure is the fully-qualified name of the JobService's ImportAgents RPC.
 	JobServiceImportAgentsProcedure = "/busyhour.provisioning.v1.JobService/ImportAgents"
+	// JobServiceUploadJobProcedure is the fully-qualified name of the JobService's UploadJob RPC.
+	JobServiceUploadJobProcedure = "/busyhour.provisioning.v1.JobService/UploadJob"
 	// JobServiceGetJobProcedure is the fully-qualified name of the JobService's GetJob RPC.
 	JobServiceGetJobProcedure = "/busyhour.provisioning.v1.JobService/GetJob"
 	// JobServiceListJobsProcedure is the fully-qualified name of the JobService's ListJobs RPC.
@@ -62,6 +64,10 @@ type JobServiceClient interface {
 	// ImportAgents reads a CSV with a heading line: id,name,skills,queues,capacity,address. All or nothing: if any line is
 	// bad, no line is taken and every bad line is named.
 	ImportAgents(context.Context, *connect.Request[v1.ImportAgentsRequest]) (*connect.Response[v1.ImportAgentsResponse], error)
+	// UploadJob takes a file in chunks, or items: up to 64 MiB and 100,000 items of any kinds. All or nothing: if any item is
+	// bad, none is taken and every bad one is named. It answers as soon as a limit is passed, and reads no further. Like
+	// CreateJob it gives the same job for the same request id.
+	UploadJob(context.Context) *connect.ClientStreamForClient[v1.UploadJobRequest, v1.UploadJobResponse]
 	GetJob(context.Context, *connect.Request[v1.GetJobRequest]) (*connect.Response[v1.GetJobResponse], error)
 	// ListJobs pages through the jobs of the last 31 days, the newest first.
 	ListJobs(context.Context, *connect.Request[v1.ListJobsRequest]) (*connect.Response[v1.ListJobsResponse], error)
@@ -98,6 +104,12 @@ func NewJobServiceClient(httpClient connect.HTTPClient, baseURL string, opts ...
 			httpClient,
 			baseURL+JobServiceImportAgentsProcedure,
 			connect.WithSchema(jobServiceMethods.ByName("ImportAgents")),
+			connect.WithClientOptions(opts...),
+		),
+		uploadJob: connect.NewClient[v1.UploadJobRequest, v1.UploadJobResponse](
+			httpClient,
+			baseURL+JobServiceUploadJobProcedure,
+			connect.WithSchema(jobServiceMethods.ByName("UploadJob")),
 			connect.WithClientOptions(opts...),
 		),
 		getJob: connect.NewClient[v1.GetJobRequest, v1.GetJobResponse](
@@ -149,6 +161,7 @@ func NewJobServiceClient(httpClient connect.HTTPClient, baseURL string, opts ...
 type jobServiceClient struct {
 	createJob    *connect.Client[v1.CreateJobRequest, v1.CreateJobResponse]
 	importAgents *connect.Client[v1.ImportAgentsRequest, v1.ImportAgentsResponse]
+	uploadJob    *connect.Client[v1.UploadJobRequest, v1.UploadJobResponse]
 	getJob       *connect.Client[v1.GetJobRequest, v1.GetJobResponse]
 	listJobs     *connect.Client[v1.ListJobsRequest, v1.ListJobsResponse]
 	pauseJob     *connect.Client[v1.PauseJobRequest, v1.PauseJobResponse]
@@ -166,6 +179,11 @@ func (c *jobServiceClient) CreateJob(ctx context.Context, req *connect.Request[v
 // ImportAgents calls busyhour.provisioning.v1.JobService.ImportAgents.
 func (c *jobServiceClient) ImportAgents(ctx context.Context, req *connect.Request[v1.ImportAgentsRequest]) (*connect.Response[v1.ImportAgentsResponse], error) {
 	return c.importAgents.CallUnary(ctx, req)
+}
+
+// UploadJob calls busyhour.provisioning.v1.JobService.UploadJob.
+func (c *jobServiceClient) UploadJob(ctx context.Context) *connect.ClientStreamForClient[v1.UploadJobRequest, v1.UploadJobResponse] {
+	return c.uploadJob.CallClientStream(ctx)
 }
 
 // GetJob calls busyhour.provisioning.v1.JobService.GetJob.
@@ -211,6 +229,10 @@ type JobServiceHandler interface {
 	// ImportAgents reads a CSV with a heading line: id,name,skills,queues,capacity,address. All or nothing: if any line is
 	// bad, no line is taken and every bad line is named.
 	ImportAgents(context.Context, *connect.Request[v1.ImportAgentsRequest]) (*connect.Response[v1.ImportAgentsResponse], error)
+	// UploadJob takes a file in chunks, or items: up to 64 MiB and 100,000 items of any kinds. All or nothing: if any item is
+	// bad, none is taken and every bad one is named. It answers as soon as a limit is passed, and reads no further. Like
+	// CreateJob it gives the same job for the same request id.
+	UploadJob(context.Context, *connect.ClientStream[v1.UploadJobRequest]) (*connect.Response[v1.UploadJobResponse], error)
 	GetJob(context.Context, *connect.Request[v1.GetJobRequest]) (*connect.Response[v1.GetJobResponse], error)
 	// ListJobs pages through the jobs of the last 31 days, the newest first.
 	ListJobs(context.Context, *connect.Request[v1.ListJobsRequest]) (*connect.Response[v1.ListJobsResponse], error)
@@ -243,6 +265,12 @@ func NewJobServiceHandler(svc JobServiceHandler, opts ...connect.HandlerOption) 
 		JobServiceImportAgentsProcedure,
 		svc.ImportAgents,
 		connect.WithSchema(jobServiceMethods.ByName("ImportAgents")),
+		connect.WithHandlerOptions(opts...),
+	)
+	jobServiceUploadJobHandler := connect.NewClientStreamHandler(
+		JobServiceUploadJobProcedure,
+		svc.UploadJob,
+		connect.WithSchema(jobServiceMethods.ByName("UploadJob")),
 		connect.WithHandlerOptions(opts...),
 	)
 	jobServiceGetJobHandler := connect.NewUnaryHandler(
@@ -293,6 +321,8 @@ func NewJobServiceHandler(svc JobServiceHandler, opts ...connect.HandlerOption) 
 			jobServiceCreateJobHandler.ServeHTTP(w, r)
 		case JobServiceImportAgentsProcedure:
 			jobServiceImportAgentsHandler.ServeHTTP(w, r)
+		case JobServiceUploadJobProcedure:
+			jobServiceUploadJobHandler.ServeHTTP(w, r)
 		case JobServiceGetJobProcedure:
 			jobServiceGetJobHandler.ServeHTTP(w, r)
 		case JobServiceListJobsProcedure:
@@ -322,6 +352,10 @@ func (UnimplementedJobServiceHandler) CreateJob(context.Context, *connect.Reques
 
 func (UnimplementedJobServiceHandler) ImportAgents(context.Context, *connect.Request[v1.ImportAgentsRequest]) (*connect.Response[v1.ImportAgentsResponse], error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("busyhour.provisioning.v1.JobService.ImportAgents is not implemented"))
+}
+
+func (UnimplementedJobServiceHandler) UploadJob(context.Context, *connect.ClientStream[v1.UploadJobRequest]) (*connect.Response[v1.UploadJobResponse], error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("busyhour.provisioning.v1.JobService.UploadJob is not implemented"))
 }
 
 func (UnimplementedJobServiceHandler) GetJob(context.Context, *connect.Request[v1.GetJobRequest]) (*connect.Response[v1.GetJobResponse], error) {
