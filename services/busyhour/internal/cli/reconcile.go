@@ -54,7 +54,7 @@ func reconcile(c *cobra.Command, clients *simulate.Clients, out output, r *provi
 	} else {
 		err = provision.WriteReport(c.OutOrStdout(), report)
 	}
-	switch n := provision.Open(report); {
+	switch n := provision.Remaining(report); {
 	case err != nil:
 		return err
 	case report.Problem != "":

@@ -45,8 +45,8 @@ func FollowRound(ctx context.Context, from Reconciler, begun *provisioningv1.Rec
 	}
 }
 
-// Open reports whether agents stayed as they should not be: those that are not repaired, and in a dry run all that differ.
-func Open(r *provisioningv1.Reconciliation) uint32 {
+// Remaining counts the agents that stayed as they should not be: those that are not repaired, and in a dry run all that differ.
+func Remaining(r *provisioningv1.Reconciliation) uint32 {
 	if r.DryRun {
 		return r.Drifted + r.Missing + r.Extra + r.Unreadable
 	}

@@ -76,10 +76,10 @@ repaired by job j-1: busyhour provision watch j-1
 	if b.String() != want {
 		t.Errorf("%s", b.String())
 	}
-	if r.DryRun = true; Open(r) != 2 {
-		t.Errorf("%d open in a dry run", Open(r))
+	if r.DryRun = true; Remaining(r) != 2 {
+		t.Errorf("%d open in a dry run", Remaining(r))
 	}
-	if r.DryRun = false; Open(r) != 1 {
-		t.Errorf("%d open", Open(r))
+	if r.DryRun = false; Remaining(r) != 1 {
+		t.Errorf("%d open", Remaining(r))
 	}
 }
