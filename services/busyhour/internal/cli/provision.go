@@ -9,10 +9,9 @@ import (
 	"io"
 	"os"
 	"os/user"
+	"path/filepath"
 
 	"github.com/spf13/cobra"
-	"google.golang.org/protobuf/encoding/protojson"
-	"google.golang.org/protobuf/proto"
 
 	provisioningv1 "github.com/busyhour/busyhour/api/gen/busyhour/provisioning/v1"
 	"github.com/busyhour/busyhour/pkg/boot"
@@ -27,26 +26,44 @@ func newProvision() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "provision",
 		Short: "Bulk jobs: bring a file of agents into service, and watch it",
-		Long: `Ends with exit code 0 if every item was applied, 2 if some failed, and 1 if it could not be done or asked for at all. A
-job goes on whether or not anybody watches.`,
+		Long: `import, retry and watch follow a job to its end, and end with exit code 0 if every item was applied, 2 if some failed or were
+cancelled, and 1 if it could not be done or asked for at all. The others end with 0, or with 1 if it could not be done. A job
+goes on whether or not anybody watches.`,
 	}
-	c.AddCommand(newProvisionImport(), newProvisionWatch(), newProvisionOutcomes())
+	c.AddCommand(newProvisionImport(), newProvisionWatch(), newProvisionOutcomes(), newProvisionList(), newProvisionShow(),
+		newProvisionPause(), newProvisionResume(), newProvisionCancel(), newProvisionRetry())
 	return c
 }
 
 // unapplied is the error of a job of which not every item was applied.
 func unapplied(job *provisioningv1.Job) error {
-	return &boot.Exit{Code: 2, Err: fmt.Errorf("%d of %d items of job %s failed; the rest are applied. Which, and why: busyhour provision outcomes %s --failed",
-		job.Failed, job.Total, job.Id, job.Id)}
+	only, again := "", ""
+	if job.Failed > 0 {
+		only, again = " --failed", "; those that failed once more: busyhour provision retry "+job.Id
+	}
+	return &boot.Exit{Code: 2, Err: fmt.Errorf("of %d items of job %s %s. Which, and why: busyhour provision outcomes %s%s%s",
+		job.Total, job.Id, fates(job), job.Id, only, again)}
+}
+
+// fates says how the items ended that were not applied.
+func fates(job *provisioningv1.Job) string {
+	switch {
+	case job.Cancelled == 0:
+		return fmt.Sprintf("%d failed; the rest are applied", job.Failed)
+	case job.Failed == 0:
+		return fmt.Sprintf("%d were cancelled; the rest are applied", job.Cancelled)
+	default:
+		return fmt.Sprintf("%d failed and %d were cancelled; the rest are applied", job.Failed, job.Cancelled)
+	}
 }
 
 func newProvisionImport() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "import FILE",
 		Short: "Bring the agents of a CSV file into service, all lines or none",
-		Long: `The file begins with a heading that names its columns, in any order: id, name, skills, queues, capacity, address. All that is
-wrong is said at once, and then nothing is taken. The same file again is the same job and changes nothing, unless
---request-id says that it is another.`,
+		Long: `The file begins with a heading that names its columns, in any order: id, name, skills, queues, capacity, address; - is the
+standard input. All that is wrong is said at once, and then nothing is taken. The same file again is the same job and changes
+nothing, not its priority either, unless --request-id says that it is another.`,
 		Args: cobra.ExactArgs(1),
 	}
 	t, out := targetFlags(c), outputFlag(c)
@@ -56,9 +73,10 @@ wrong is said at once, and then nothing is taken. The same file again is the sam
 	f.StringVar(&r.RequestId, "request-id", "", "the same id is the same job; without it, the same file is")
 	f.StringVar(&r.Actor, "actor", currentUser(), "who asks for it; goes into the log")
 	f.BoolVar(&r.DryRun, "dry-run", false, "check the file, and take nothing")
+	priorityFlag(c, &r.Priority)
 	detach := f.Bool("detach", false, "do not wait for the job's end")
 	c.RunE = func(c *cobra.Command, args []string) (err error) {
-		if r.Csv, err = readFile(args[0]); err != nil {
+		if r.FileName, r.Csv, err = readFile(c.InOrStdin(), args[0]); err != nil {
 			return err
 		}
 		if r.RequestId == "" {
@@ -86,14 +104,23 @@ func currentUser() string {
 	return ""
 }
 
-// readFile refuses early what is too long.
-func readFile(name string) ([]byte, error) {
-	file, err := os.Open(name)
+// readFile reads a file, or stdin where its path is "-", and names it. It refuses early what is too long.
+func readFile(stdin io.Reader, path string) (name string, content []byte, err error) {
+	if path == "-" {
+		content, err = readShort(stdin, "stdin")
+		return "stdin", content, err
+	}
+	file, err := os.Open(path)
 	if err != nil {
-		return nil, err
+		return "", nil, err
 	}
 	defer file.Close()
-	b, err := io.ReadAll(io.LimitReader(file, longestFile+1))
+	content, err = readShort(file, path)
+	return filepath.Base(path), content, err
+}
+
+func readShort(r io.Reader, name string) ([]byte, error) {
+	b, err := io.ReadAll(io.LimitReader(r, longestFile+1))
 	if err == nil && len(b) > longestFile {
 		err = fmt.Errorf("%s has more than %d MiB; split it", name, longestFile>>20)
 	}
@@ -125,7 +152,9 @@ func newProvisionWatch() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "watch JOB",
 		Short: "Follow a job to its end",
-		Args:  cobra.ExactArgs(1),
+		Long: `Shows how far it is, how fast, how long the rest takes, and the first failures as they occur. A paused job is waited for.
+Ends with exit code 0 if every item was applied, 2 if some failed or were cancelled, and 1 if it could not be asked for.`,
+		Args: cobra.ExactArgs(1),
 	}
 	t, out := targetFlags(c), outputFlag(c)
 	tenant := c.Flags().String("tenant", "demo", "tenant of the job")
@@ -149,64 +178,10 @@ func follow(c *cobra.Command, clients *simulate.Clients, out output, tenant, id 
 	if out.json() {
 		err = writeMessage(c.OutOrStdout(), job)
 	} else {
-		_, err = fmt.Fprintf(c.OutOrStdout(), "job %s: %d applied, %d failed\n", job.Id, job.Applied, job.Failed)
+		_, err = fmt.Fprintf(c.OutOrStdout(), "job %s: %s\n", job.Id, provision.Counts(job))
 	}
 	if err == nil && job.Applied < job.Total {
 		err = unapplied(job)
 	}
-	return err
-}
-
-func newProvisionOutcomes() *cobra.Command {
-	c := &cobra.Command{
-		Use:   "outcomes JOB",
-		Short: "Print what became of a job's items: CSV, or a JSON object a line",
-		Args:  cobra.ExactArgs(1),
-	}
-	t, out := targetFlags(c), outputFlag(c)
-	tenant := c.Flags().String("tenant", "demo", "tenant of the job")
-	failed := c.Flags().Bool("failed", false, "only items that failed")
-	c.RunE = func(c *cobra.Command, args []string) error {
-		only := provisioningv1.ItemOutcome_ITEM_OUTCOME_UNSPECIFIED
-		if *failed {
-			only = provisioningv1.ItemOutcome_ITEM_OUTCOME_FAILED
-		}
-		return t.dial(func(clients *simulate.Clients) error {
-			list := func(each func(*provisioningv1.Outcome) bool) error {
-				return clients.Outcomes(c.Context(), *tenant, args[0], only, each)
-			}
-			if out.json() {
-				return writeLines(c.OutOrStdout(), list)
-			}
-			return writeCSV(c.OutOrStdout(), list)
-		})
-	}
-	return c
-}
-
-func writeCSV(w io.Writer, list func(func(*provisioningv1.Outcome) bool) error) error {
-	export, err := provision.NewExport(w)
-	if err != nil {
-		return err
-	}
-	err = list(func(o *provisioningv1.Outcome) bool { return export.Write(o) == nil })
-	return errors.Join(err, export.Flush())
-}
-
-func writeLines(w io.Writer, list func(func(*provisioningv1.Outcome) bool) error) (err error) {
-	listed := list(func(o *provisioningv1.Outcome) bool {
-		err = writeMessage(w, o)
-		return err == nil
-	})
-	return errors.Join(listed, err)
-}
-
-// writeMessage writes a message as the APIs' JSON has it, on one line.
-func writeMessage(w io.Writer, m proto.Message) error {
-	b, err := protojson.Marshal(m)
-	if err != nil {
-		return err
-	}
-	_, err = w.Write(append(b, '\n'))
 	return err
 }
