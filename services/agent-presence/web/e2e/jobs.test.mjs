@@ -92,7 +92,7 @@ test("failed items are listed with their reason, downloaded, and tried again", a
   const { name, lines } = await admin.download();
   assert.equal(name, `outcomes-${id}.csv`);
   assert.equal(lines.length, 241);
-  assert.equal(lines[0], "number,agent,outcome,reason,attempts,at");
+  assert.equal(lines[0], "number,agent,outcome,reason,attempts,at,entity,note");
   assert.ok(lines.some((l) => l.includes(`"'=HYPERLINK(`)) && !lines.some((l) => /,"?=/.test(l)), "no cell is a formula");
   await admin.press("Retry failed items");
   await admin.heading("Failed items again").waitFor();

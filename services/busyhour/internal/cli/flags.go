@@ -2,9 +2,12 @@ package cli
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/spf13/cobra"
 
+	provisioningv1 "github.com/busyhour/busyhour/api/gen/busyhour/provisioning/v1"
+	"github.com/busyhour/busyhour/services/busyhour/internal/provision"
 	"github.com/busyhour/busyhour/services/busyhour/internal/simulate"
 )
 
@@ -26,6 +29,31 @@ func (o *output) Set(s string) error {
 		return fmt.Errorf("%q: there are text and json", s)
 	}
 	*o = output(s)
+	return nil
+}
+
+// priority is the flag --priority of a job.
+type priority provisioningv1.Priority
+
+func priorityFlag(c *cobra.Command, p *provisioningv1.Priority) {
+	c.Flags().Var((*priority)(p), "priority", "bulk, normal, or urgent; without it by size: normal up to 100 items, bulk above")
+}
+
+func (p *priority) Type() string { return "priority" }
+
+func (p *priority) String() string {
+	if *p == 0 {
+		return ""
+	}
+	return provision.PriorityWord(provisioningv1.Priority(*p))
+}
+
+func (p *priority) Set(s string) error {
+	known, ok := provisioningv1.Priority_value["PRIORITY_"+strings.ToUpper(s)]
+	if !ok || known == 0 || s != strings.ToLower(s) {
+		return fmt.Errorf("%q: there are bulk, normal and urgent", s)
+	}
+	*p = priority(known)
 	return nil
 }
 

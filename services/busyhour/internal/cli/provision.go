@@ -4,12 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 
 	"github.com/spf13/cobra"
-	"google.golang.org/protobuf/encoding/protojson"
-	"google.golang.org/protobuf/proto"
 
 	provisioningv1 "github.com/busyhour/busyhour/api/gen/busyhour/provisioning/v1"
 	"github.com/busyhour/busyhour/pkg/boot"
@@ -21,24 +18,44 @@ func newProvision() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "provision",
 		Short: "Bulk jobs: bring a file of agents into service, and watch it",
-		Long: `Ends with exit code 0 if every item was applied, 2 if some failed, and 1 if it could not be done or asked for at all. A
-job goes on whether or not anybody watches.`,
+		Long: `import, retry and watch follow a job to its end, and end with exit code 0 if every item was applied, 2 if some failed or were
+cancelled, and 1 if it could not be done or asked for at all. The others end with 0, or with 1 if it could not be done. A job
+goes on whether or not anybody watches.`,
 	}
-	c.AddCommand(newProvisionImport(), newProvisionWatch(), newProvisionOutcomes(), newProvisionReconcile())
+	c.AddCommand(newProvisionImport(), newProvisionWatch(), newProvisionOutcomes(), newProvisionList(), newProvisionShow(),
+		newProvisionPause(), newProvisionResume(), newProvisionCancel(), newProvisionRetry(), newProvisionReconcile())
 	return c
 }
 
 // unapplied is the error of a job of which not every item was applied.
 func unapplied(job *provisioningv1.Job) error {
-	return &boot.Exit{Code: 2, Err: fmt.Errorf("%d of %d items of job %s failed; the rest are applied. Which, and why: busyhour provision outcomes %s --failed",
-		job.Failed, job.Total, job.Id, job.Id)}
+	only, again := "", ""
+	if job.Failed > 0 {
+		only, again = " --failed", "; those that failed once more: busyhour provision retry "+job.Id
+	}
+	return &boot.Exit{Code: 2, Err: fmt.Errorf("of %d items of job %s %s. Which, and why: busyhour provision outcomes %s%s%s",
+		job.Total, job.Id, fates(job), job.Id, only, again)}
+}
+
+// fates says how the items ended that were not applied.
+func fates(job *provisioningv1.Job) string {
+	switch {
+	case job.Cancelled == 0:
+		return fmt.Sprintf("%d failed; the rest are applied", job.Failed)
+	case job.Failed == 0:
+		return fmt.Sprintf("%d were cancelled; the rest are applied", job.Cancelled)
+	default:
+		return fmt.Sprintf("%d failed and %d were cancelled; the rest are applied", job.Failed, job.Cancelled)
+	}
 }
 
 func newProvisionWatch() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "watch JOB",
 		Short: "Follow a job to its end",
-		Args:  cobra.ExactArgs(1),
+		Long: `Shows how far it is, how fast, how long the rest takes, and the first failures as they occur. A paused job is waited for.
+Ends with exit code 0 if every item was applied, 2 if some failed or were cancelled, and 1 if it could not be asked for.`,
+		Args: cobra.ExactArgs(1),
 	}
 	t, out := targetFlags(c), outputFlag(c)
 	tenant := c.Flags().String("tenant", "demo", "tenant of the job")
@@ -62,64 +79,10 @@ func follow(c *cobra.Command, clients *simulate.Clients, out output, tenant, id 
 	if out.json() {
 		err = writeMessage(c.OutOrStdout(), job)
 	} else {
-		_, err = fmt.Fprintf(c.OutOrStdout(), "job %s: %d applied, %d failed\n", job.Id, job.Applied, job.Failed)
+		_, err = fmt.Fprintf(c.OutOrStdout(), "job %s: %s\n", job.Id, provision.Counts(job))
 	}
 	if err == nil && job.Applied < job.Total {
 		err = unapplied(job)
 	}
-	return err
-}
-
-func newProvisionOutcomes() *cobra.Command {
-	c := &cobra.Command{
-		Use:   "outcomes JOB",
-		Short: "Print what became of a job's items: CSV, or a JSON object a line",
-		Args:  cobra.ExactArgs(1),
-	}
-	t, out := targetFlags(c), outputFlag(c)
-	tenant := c.Flags().String("tenant", "demo", "tenant of the job")
-	failed := c.Flags().Bool("failed", false, "only items that failed")
-	c.RunE = func(c *cobra.Command, args []string) error {
-		only := provisioningv1.ItemOutcome_ITEM_OUTCOME_UNSPECIFIED
-		if *failed {
-			only = provisioningv1.ItemOutcome_ITEM_OUTCOME_FAILED
-		}
-		return t.dial(func(clients *simulate.Clients) error {
-			list := func(each func(*provisioningv1.Outcome) bool) error {
-				return clients.Outcomes(c.Context(), *tenant, args[0], only, each)
-			}
-			if out.json() {
-				return writeLines(c.OutOrStdout(), list)
-			}
-			return writeCSV(c.OutOrStdout(), list)
-		})
-	}
-	return c
-}
-
-func writeCSV(w io.Writer, list func(func(*provisioningv1.Outcome) bool) error) error {
-	export, err := provision.NewExport(w)
-	if err != nil {
-		return err
-	}
-	err = list(func(o *provisioningv1.Outcome) bool { return export.Write(o) == nil })
-	return errors.Join(err, export.Flush())
-}
-
-func writeLines(w io.Writer, list func(func(*provisioningv1.Outcome) bool) error) (err error) {
-	listed := list(func(o *provisioningv1.Outcome) bool {
-		err = writeMessage(w, o)
-		return err == nil
-	})
-	return errors.Join(listed, err)
-}
-
-// writeMessage writes a message as the APIs' JSON has it, on one line.
-func writeMessage(w io.Writer, m proto.Message) error {
-	b, err := protojson.Marshal(m)
-	if err != nil {
-		return err
-	}
-	_, err = w.Write(append(b, '\n'))
 	return err
 }

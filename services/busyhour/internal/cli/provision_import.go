@@ -20,7 +20,7 @@ func newProvisionImport() *cobra.Command {
 		Long: `Up to 64 MiB and 100,000 items; - is what comes in. A .csv is of agents and begins with a heading that names its columns, in
 any order: id, name, skills, queues, capacity, address, action, active, external_id. A .jsonl or .ndjson has an item of any
 kind on each line. All that is wrong is said at once, and then nothing is taken. The same file again is the same job and
-changes nothing, unless --request-id says that it is another.`,
+changes nothing, not its priority either, unless --request-id says that it is another.`,
 		Args: cobra.ExactArgs(1),
 	}
 	t, out := targetFlags(c), outputFlag(c)
@@ -30,6 +30,7 @@ changes nothing, unless --request-id says that it is another.`,
 	f.StringVar(&h.RequestId, "request-id", "", "the same id is the same job; without it, the same file is")
 	f.StringVar(&h.Actor, "actor", currentUser(), "who asks for it; goes into the log")
 	f.BoolVar(&h.DryRun, "dry-run", false, "say what would change, and take nothing")
+	priorityFlag(c, &h.Priority)
 	format := f.String("format", "", "csv or jsonl; without it, by the file's name")
 	detach := f.Bool("detach", false, "do not wait for the job's end")
 	c.RunE = func(c *cobra.Command, args []string) error {

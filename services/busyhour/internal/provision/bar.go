@@ -22,7 +22,8 @@ type Bar struct {
 	Terminal bool
 
 	told  time.Time
-	width int // of what stands on the terminal's line
+	line  string // told last, where nobody looks at a terminal
+	width int    // of what stands on the terminal's line
 }
 
 // Progress implements Watcher.
@@ -32,16 +33,25 @@ func (b *Bar) Progress(p Progress) {
 	case b.Terminal:
 		b.clear()
 		b.width, _ = fmt.Fprint(b.To, line)
-	case p.Job.Pending == 0 || time.Since(b.told) >= lineEvery:
-		b.told = time.Now()
+	case b.due(p.Job, line):
+		b.told, b.line = time.Now(), line
 		fmt.Fprintln(b.To, line)
 	}
+}
+
+// due says whether a line is worth writing: of a paused job only one with something new, for it may stay paused for days.
+func (b *Bar) due(j *provisioningv1.Job, line string) bool {
+	if j.PausedAt != nil {
+		return line != b.line
+	}
+	return j.Pending == 0 || time.Since(b.told) >= lineEvery
 }
 
 // Failed implements Watcher.
 func (b *Bar) Failed(o *provisioningv1.Outcome) {
 	b.clear()
-	fmt.Fprintf(b.To, "failed: item %d, agent %s: %s\n", o.Number, o.AgentId, o.Reason)
+	who := strings.Replace(Plain(entity(o)), "/", " ", 1)
+	fmt.Fprintf(b.To, "failed: item %d, %s: %s\n", o.Number, who, Plain(o.Reason))
 }
 
 // Done leaves the terminal's line.
@@ -67,6 +77,12 @@ func barLine(p Progress) string {
 	line := fmt.Sprintf("[%s%s] %d of %d", strings.Repeat("#", full), strings.Repeat(".", barWidth-full), p.Ended(), p.Job.Total)
 	if p.Job.Failed > 0 {
 		line += fmt.Sprintf(", %d failed", p.Job.Failed)
+	}
+	if p.Job.Cancelled > 0 {
+		line += fmt.Sprintf(", %d cancelled", p.Job.Cancelled)
+	}
+	if who := stopped(p.Job); who != "" {
+		return line + ", " + who
 	}
 	if p.Rate > 0 {
 		line += fmt.Sprintf(", %.0f/s, %s left", p.Rate, p.Left.Round(time.Second))

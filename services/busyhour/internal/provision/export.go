@@ -17,7 +17,7 @@ type Export struct{ csv *csv.Writer }
 // NewExport writes the heading.
 func NewExport(w io.Writer) (*Export, error) {
 	e := &Export{csv.NewWriter(w)}
-	return e, e.csv.Write([]string{"number", "agent", "outcome", "reason", "attempts", "at"})
+	return e, e.csv.Write([]string{"number", "agent", "outcome", "reason", "attempts", "at", "entity", "note"})
 }
 
 // Write writes one outcome.
@@ -28,6 +28,7 @@ func (e *Export) Write(o *provisioningv1.Outcome) error {
 	}
 	return e.csv.Write([]string{
 		strconv.FormatUint(uint64(o.Number), 10), harmless(o.AgentId), Word(o.Outcome), harmless(o.Reason), strconv.FormatUint(uint64(o.Attempts), 10), at,
+		harmless(entity(o)), harmless(o.Note),
 	})
 }
 
@@ -35,11 +36,6 @@ func (e *Export) Write(o *provisioningv1.Outcome) error {
 func (e *Export) Flush() error {
 	e.csv.Flush()
 	return e.csv.Error()
-}
-
-// Word is an outcome as people write it.
-func Word(o provisioningv1.ItemOutcome) string {
-	return strings.ToLower(strings.TrimPrefix(o.String(), "ITEM_OUTCOME_"))
 }
 
 // harmless keeps a spreadsheet from taking a cell for a formula.

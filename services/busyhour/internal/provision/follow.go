@@ -3,6 +3,7 @@ package provision
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	provisioningv1 "github.com/busyhour/busyhour/api/gen/busyhour/provisioning/v1"
@@ -14,9 +15,13 @@ const (
 	namedFailures = 20
 )
 
+// ErrUnverified says that a list would lack some of what there is.
+var ErrUnverified = errors.New("the tenant's state is being rebuilt, and some would be missing; try again in a moment")
+
 // Jobs is what a Follower asks.
 type Jobs interface {
 	Job(ctx context.Context, tenant, id string) (job *provisioningv1.Job, verified bool, err error)
+	// Outcomes ends with ErrUnverified if there may be more than it gave.
 	Outcomes(ctx context.Context, tenant, id string, only provisioningv1.ItemOutcome, each func(*provisioningv1.Outcome) bool) error
 }
 
@@ -36,8 +41,8 @@ type Follower struct {
 	failed uint32 // when failures were last listed
 }
 
-// Run asks until no item is pending, and returns the job as it ended. An error means that it could not be asked for, or
-// that ctx ended; the job goes on.
+// Run asks until no item is pending, and returns the job as it ended. A paused job is waited for. An error means that it
+// could not be asked for, or that ctx ended; the job goes on.
 func (f *Follower) Run(ctx context.Context, w Watcher) (*provisioningv1.Job, error) {
 	f.named = map[uint32]bool{}
 	tick := time.NewTicker(lookEvery)
@@ -65,11 +70,13 @@ func (f *Follower) Run(ctx context.Context, w Watcher) (*provisioningv1.Job, err
 
 func (f *Follower) tell(ctx context.Context, w Watcher, job *provisioningv1.Job) error {
 	if job.Failed > f.failed && len(f.named) < namedFailures {
-		if err := f.name(ctx, w); err != nil {
+		switch err := f.name(ctx, w); {
+		case err == nil:
+			f.failed = job.Failed
+		case !errors.Is(err, ErrUnverified): // then they are named at the next look
 			return err
 		}
 	}
-	f.failed = job.Failed
 	w.Progress(f.pace.at(time.Now(), job))
 	return nil
 }

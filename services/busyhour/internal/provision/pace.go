@@ -29,9 +29,12 @@ type sample struct {
 	ended uint32
 }
 
-// at takes the job as it stands now.
+// at takes the job as it stands now. What was before a pause says nothing of the pace after it.
 func (p *pace) at(now time.Time, job *provisioningv1.Job) Progress {
 	progress := Progress{Job: job}
+	if job.PausedAt != nil {
+		p.past = nil
+	}
 	p.past = append(p.past, sample{now, progress.Ended()})
 	for len(p.past) > 2 && now.Sub(p.past[1].at) >= paceWindow {
 		p.past = p.past[1:]

@@ -4,27 +4,48 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"google.golang.org/protobuf/types/known/timestamppb"
 
 	provisioningv1 "github.com/busyhour/busyhour/api/gen/busyhour/provisioning/v1"
 )
 
 const failed = provisioningv1.ItemOutcome_ITEM_OUTCOME_FAILED
 
-// fake is a job that ends so many items a second, of which every nth fails.
+// fake is a job that ends so many items a second, of which every nth fails. It is paused in between, if need be, and what
+// has not ended may be cancelled.
 type fake struct {
 	began    time.Time
 	total    uint32
 	rate     float64
 	failNth  uint32
 	unknown  time.Duration // how long its state is being rebuilt, from the beginning
+	paused   time.Duration // from when on, for as long as pause
+	pause    time.Duration
+	cancel   time.Duration // when the rest is cancelled
+	vague    int           // so many listings are of a state that is being rebuilt
 	listings int
 }
 
-func (f *fake) ended() uint32 { return min(f.total, uint32(time.Since(f.began).Seconds()*f.rate)) }
+func (f *fake) ended() uint32 {
+	ran := time.Since(f.began)
+	if f.pausedNow() {
+		ran = f.paused
+	} else if f.pause > 0 && ran > f.paused {
+		ran -= f.pause
+	}
+	return min(f.total, uint32(ran.Seconds()*f.rate))
+}
+
+func (f *fake) pausedNow() bool {
+	ran := time.Since(f.began)
+	return ran >= f.paused && ran < f.paused+f.pause
+}
 
 func (f *fake) Job(context.Context, string, string) (*provisioningv1.Job, bool, error) {
 	if time.Since(f.began) < f.unknown {
@@ -35,6 +56,12 @@ func (f *fake) Job(context.Context, string, string) (*provisioningv1.Job, bool, 
 		j.Failed = f.ended() / f.failNth
 	}
 	j.Applied, j.Pending = f.ended()-j.Failed, f.total-f.ended()
+	if f.pausedNow() {
+		j.PausedAt, j.ChangedBy = timestamppb.New(f.began.Add(f.paused)), "bob"
+	}
+	if f.cancel > 0 && time.Since(f.began) >= f.cancel {
+		j.Cancelled, j.Pending, j.CancelledAt = j.Pending, 0, timestamppb.New(f.began.Add(f.cancel))
+	}
 	return j, true, nil
 }
 
@@ -42,7 +69,9 @@ func (f *fake) Outcomes(_ context.Context, _, _ string, only provisioningv1.Item
 	if only != failed {
 		return errors.New("only failures are asked for")
 	}
-	f.listings++
+	if f.listings++; f.listings <= f.vague {
+		return fmt.Errorf("items of job j: %w", ErrUnverified)
+	}
 	for n := f.failNth; n <= f.ended(); n += f.failNth {
 		if !each(&provisioningv1.Outcome{Number: n, AgentId: "ann", Reason: "409: taken"}) {
 			return nil
@@ -53,11 +82,11 @@ func (f *fake) Outcomes(_ context.Context, _, _ string, only provisioningv1.Item
 
 // seen is a Watcher that keeps what it is told.
 type seen struct {
-	last  Progress
+	all   []Progress
 	named []uint32
 }
 
-func (s *seen) Progress(p Progress)              { s.last = p }
+func (s *seen) Progress(p Progress)              { s.all = append(s.all, p) }
 func (s *seen) Failed(o *provisioningv1.Outcome) { s.named = append(s.named, o.Number) }
 
 func TestAJobIsFollowedToItsEnd(t *testing.T) {
@@ -138,10 +167,10 @@ func TestTheExportIsHarmless(t *testing.T) {
 	if err := e.Flush(); err != nil {
 		t.Fatal(err)
 	}
-	want := "number,agent,outcome,reason,attempts,at\n" +
-		"1,ann,failed,\"'=HYPERLINK(\"\"http://x\"\",\"\"y\"\")\",2,\n" +
-		"2,ann,failed,'+1,2,\n3,ann,failed,'-1,2,\n4,ann,failed,'@SUM(A1),2,\n5,ann,failed,'\t=1,2,\n" +
-		"6,ann,failed,\"409: a, \"\"b\"\"\",2,\n7,ann,failed,,2,\n"
+	want := "number,agent,outcome,reason,attempts,at,entity,note\n" +
+		"1,ann,failed,\"'=HYPERLINK(\"\"http://x\"\",\"\"y\"\")\",2,,agent/ann,\n" +
+		"2,ann,failed,'+1,2,,agent/ann,\n3,ann,failed,'-1,2,,agent/ann,\n4,ann,failed,'@SUM(A1),2,,agent/ann,\n" +
+		"5,ann,failed,'\t=1,2,,agent/ann,\n6,ann,failed,\"409: a, \"\"b\"\"\",2,,agent/ann,\n7,ann,failed,,2,,agent/ann,\n"
 	if b.String() != want {
 		t.Errorf("got\n%s\nwant\n%s", b.String(), want)
 	}

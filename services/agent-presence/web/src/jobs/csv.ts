@@ -1,14 +1,14 @@
 // Outcomes as CSV, with the columns that `busyhour provision outcomes` writes (pure).
 
 import type { Outcome } from "../wire/wire";
-import { outcomeWord } from "./words";
+import { entityOf, outcomeWord } from "./words";
 
-export const heading = line(["number", "agent", "outcome", "reason", "attempts", "at"]);
+export const heading = line(["number", "agent", "outcome", "reason", "attempts", "at", "entity", "note"]);
 
 export function row(o: Outcome): string {
   const at = o.at === 0 ? "" : new Date(o.at).toISOString().replace(/\.\d+Z$/, "Z");
-  const who = o.agentId || o.entity; // a queue has no agent's id
-  return line([String(o.number), harmless(who), outcomeWord(o.outcome), harmless(o.reason), String(o.attempts), at]);
+  const how = [outcomeWord(o.outcome), harmless(o.reason), String(o.attempts), at];
+  return line([String(o.number), harmless(o.agentId), ...how, harmless(entityOf(o)), harmless(o.note)]);
 }
 
 // Keeps a spreadsheet from taking a cell for a formula, as OWASP advises against CSV injection.

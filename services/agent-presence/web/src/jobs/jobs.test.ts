@@ -232,7 +232,7 @@ describe("the file of outcomes", () => {
     expect(told).toEqual([1_000, 2_000, 2_500]);
     expect(lines).toHaveLength(2_502);
     expect(lines[1]).toMatch(/^1,hr-1000,applied,,1,2026-11-26T/);
-    expect(lines[2_500]).toBe("2500,hr-3499,pending,,0,");
+    expect(lines[2_500]).toBe("2500,hr-3499,pending,,0,,agent/hr-3499,");
   });
 
   test("is not made of a state that may lack some", async () => {

@@ -55,11 +55,11 @@ test("no cell is a formula", () => {
 test("a row has the columns of the heading, quoted where needed", () => {
   const failed = { number: 7, agentId: "ann", outcome: "ITEM_OUTCOME_FAILED", attempts: 5, at: "2026-11-26T12:00:00.987Z" };
   const outcome = (fields: object) => row(Outcome.read({ ...failed, ...fields }, "o"));
-  expect(heading).toBe("number,agent,outcome,reason,attempts,at\n");
-  expect(outcome({ reason: "taken" })).toBe("7,ann,failed,taken,5,2026-11-26T12:00:00Z\n");
-  expect(outcome({ reason: '=HYPERLINK("x","y")' })).toBe(`7,ann,failed,"'=HYPERLINK(""x"",""y"")",5,2026-11-26T12:00:00Z\n`);
-  expect(outcome({ reason: "two\nlines", agentId: "", entity: "queue/sales", at: undefined })).toBe('7,queue/sales,failed,"two\nlines",5,\n');
-  expect(outcome({ agentId: "-x", reason: " led" })).toBe(`7,'-x,failed," led",5,2026-11-26T12:00:00Z\n`);
+  expect(heading).toBe("number,agent,outcome,reason,attempts,at,entity,note\n");
+  expect(outcome({ reason: "taken" })).toBe("7,ann,failed,taken,5,2026-11-26T12:00:00Z,agent/ann,\n");
+  expect(outcome({ reason: '=HYPERLINK("x","y")' })).toBe(`7,ann,failed,"'=HYPERLINK(""x"",""y"")",5,2026-11-26T12:00:00Z,agent/ann,\n`);
+  expect(outcome({ reason: "two\nlines", agentId: "", entity: "queue/sales", at: undefined })).toBe('7,,failed,"two\nlines",5,,queue/sales,\n');
+  expect(outcome({ agentId: "-x", reason: " led", note: "=1+1" })).toBe(`7,'-x,failed," led",5,2026-11-26T12:00:00Z,agent/-x,'=1+1\n`);
 });
 
 test("names for people", () => {
