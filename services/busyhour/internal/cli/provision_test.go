@@ -115,9 +115,11 @@ func (f *fakeJobs) RetryJob(_ context.Context, r *connect.Request[provisioningv1
 	return nil, connect.NewError(connect.CodeFailedPrecondition, errors.New("no item of it failed"))
 }
 
-func (f *fakeJobs) ImportAgents(_ context.Context, r *connect.Request[provisioningv1.ImportAgentsRequest]) (*connect.Response[provisioningv1.ImportAgentsResponse], error) {
-	f.hear(r.Msg)
-	return connect.NewResponse(&provisioningv1.ImportAgentsResponse{Job: f.jobs[0], Summary: "all is taken"}), nil
+func (f *fakeJobs) UploadJob(_ context.Context, s *connect.ClientStream[provisioningv1.UploadJobRequest]) (*connect.Response[provisioningv1.UploadJobResponse], error) {
+	for s.Receive() {
+		f.hear(proto.CloneOf(s.Msg()))
+	}
+	return connect.NewResponse(&provisioningv1.UploadJobResponse{Job: f.jobs[0], Summary: "all is taken"}), s.Err()
 }
 
 func (f *fakeJobs) ListOutcomes(_ context.Context, r *connect.Request[provisioningv1.ListOutcomesRequest]) (*connect.Response[provisioningv1.ListOutcomesResponse], error) {
@@ -400,18 +402,13 @@ func TestARefusalNamesWhatWasAskedFor(t *testing.T) {
 		{[]string{"retry", "j-2", "--priority", "unspecified"}, `"unspecified": there are`},
 		{[]string{"list", "--limit", "0"}, "limit 0: ask for at least 1"},
 		{[]string{"outcomes", "j-4", "--failed", "--applied"}, "none of the others can be"},
-		{[]string{"import", "-"}, "stdin has more than 3 MiB"},
 	} {
-		got := someJobs().run(t, io.LimitReader(zeros{}, longestFile+9), c.args...)
+		got := someJobs().run(t, nil, c.args...)
 		if got.code != 1 || !strings.Contains(got.problem.Error(), c.says) || got.out != "" {
 			t.Errorf("%v: %+v, want a word of %q", c.args, got, c.says)
 		}
 	}
 }
-
-type zeros struct{}
-
-func (zeros) Read(b []byte) (int, error) { clear(b); return len(b), nil }
 
 func TestAnImportNamesItsFile(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "new hires.csv")
@@ -420,10 +417,10 @@ func TestAnImportNamesItsFile(t *testing.T) {
 	}
 	for from, name := range map[string]string{path: "new hires.csv", "-": "stdin"} {
 		f := someJobs()
-		got := f.run(t, strings.NewReader("id,name\nann,Ann\n"), "import", from, "--priority", "bulk", "--detach")
-		r := lastAsked[*provisioningv1.ImportAgentsRequest](t, f)
-		if got.code != 0 || r.FileName != name || r.Priority != provisioningv1.Priority_PRIORITY_BULK || string(r.Csv) != "id,name\nann,Ann\n" {
-			t.Errorf("import %s: %v, asked for %v", from, got.problem, r)
+		got := f.run(t, strings.NewReader("id,name\nann,Ann\n"), "import", from, "--format", "csv", "--priority", "bulk", "--detach")
+		h, content := f.asked[0].(*provisioningv1.UploadJobRequest).Header, lastAsked[*provisioningv1.UploadJobRequest](t, f).Chunk
+		if got.code != 0 || h.FileName != name || h.Priority != provisioningv1.Priority_PRIORITY_BULK || string(content) != "id,name\nann,Ann\n" {
+			t.Errorf("import %s: %v, sent %v and %q", from, got.problem, h, content)
 		}
 		if want := "all is taken\njob j-4: busyhour provision watch j-4\n"; got.out != want {
 			t.Errorf("import %s says %q", from, got.out)

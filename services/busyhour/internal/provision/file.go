@@ -85,9 +85,9 @@ func (f *File) weigh() (err error) {
 // Describe says in the header what it is. A request id that was not given follows from what is in the file: the same file
 // is the same request.
 func (f *File) Describe(h *provisioningv1.UploadHeader) {
-	h.Format, h.Bytes = f.format, uint64(f.bytes)
-	if f.Name != "-" {
-		h.FileName = filepath.Base(f.Name)
+	h.Format, h.Bytes, h.FileName = f.format, uint64(f.bytes), filepath.Base(f.Name)
+	if f.Name == "-" {
+		h.FileName = "stdin"
 	}
 	if h.RequestId == "" {
 		h.RequestId = "file-" + hex.EncodeToString(f.hash[:16])
