@@ -61,6 +61,7 @@ func New(_ context.Context, cfg Config, b *boot.Backends) (*Service, error) {
 	s.flow = flow.New(s.store, push.New(b.NATS, b.Log), s.producer, b.Registry)
 	items := stream.New(b.Redis, b.Tenants)
 	in := ingest.New(b.Tenants, s.flow, items, s.producer, b.Log, b.Registry)
+	s.flow.QueueIn(in.Queue)
 	downstream := connector.New(cfg.Downstream, b.Log, b.Registry)
 	var err error
 	if s.group, err = eventlog.NewGroup(b.Kafka, ingest.Group, []string{topics.Requests}, in.Handle); err != nil {
