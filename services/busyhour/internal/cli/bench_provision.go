@@ -27,6 +27,7 @@ itself and waits.`,
 	f.IntVar(&cfg.Agents, "agents", cfg.Agents, "agents of the job")
 	f.IntVar(&cfg.Copies, "copies", cfg.Copies, "processes of each service")
 	f.IntVar(&cfg.Concurrency, "concurrency", cfg.Concurrency, "downstream.concurrency of a pod")
+	f.Float64Var(&cfg.Rate, "rate", cfg.Rate, "downstream.rate of a pod; 0: no limit")
 	f.DurationVar(&cfg.Timeout, "timeout", cfg.Timeout, "downstream.timeout")
 	f.DurationVar(&cfg.Latency, "latency", cfg.Latency, "time before an answer of the downstream")
 	f.DurationVar(&cfg.SlowLatency, "slow-latency", cfg.SlowLatency, "the same while it is slow")

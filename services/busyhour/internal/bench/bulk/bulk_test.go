@@ -31,8 +31,13 @@ func TestTimeOfAnItemInTheDownstream(t *testing.T) {
 			t.Errorf("%s: %s, want %s", c.name, got, c.want)
 		}
 	}
-	if got := minimum(1500, 4*time.Second, 112); got.Round(time.Second) != 54*time.Second {
+	cfg, slow := Default(), scimstub.Behaviour{Latency: scimstub.Duration(2 * time.Second)}
+	if got := cfg.minimum(1500, slow); got.Round(time.Second) != 54*time.Second {
 		t.Errorf("1500 items of 4 s in 112 places: %s", got)
+	}
+	cfg.Rate = 10
+	if got := cfg.minimum(1500, slow); got.Round(time.Second) != 150*time.Second {
+		t.Errorf("3000 requests at 20 a second: %s", got)
 	}
 	for concurrency, want := range map[int]int{64: 56, 8: 7, 2: 1, 1: 1} {
 		if got := places(concurrency); got != want {

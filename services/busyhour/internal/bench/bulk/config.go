@@ -22,6 +22,8 @@ type Config struct {
 	// Concurrency and Timeout are a pod's towards the downstream.
 	Concurrency int
 	Timeout     time.Duration
+	// Rate of a pod's requests to the downstream, a second; zero: no limit.
+	Rate float64
 	// Latency of the downstream's answers, and SlowLatency while it is slow.
 	Latency, SlowLatency time.Duration
 	// Until so much of the job has ended, of 1, the downstream is fast, then slow, then failing; then it is healthy.
@@ -66,6 +68,7 @@ func (c *Config) Validate() error {
 	need(c.Agents >= 1 && c.Agents <= 10_000, "agents %d: a job has 1 to 10,000 items", c.Agents)
 	need(c.Copies >= 2, "copies %d: one is killed, so there must be another", c.Copies)
 	need(c.Concurrency >= 1, "concurrency %d: at least 1", c.Concurrency)
+	need(c.Rate >= 0, "rate %g: 0, or requests a second", c.Rate)
 	need(c.Timeout > c.SlowLatency, "timeout %s: a slow downstream answers after %s", c.Timeout, c.SlowLatency)
 	need(0 < c.FastUntil && c.FastUntil < c.SlowUntil && c.SlowUntil < c.FailingUntil && c.FailingUntil < 1,
 		"phases end at %g, %g and %g of the job: they must rise, between 0 and 1", c.FastUntil, c.SlowUntil, c.FailingUntil)
@@ -81,7 +84,7 @@ func (c *Config) inHand() int { return c.Concurrency + max(c.Concurrency/4, 2) }
 func (c *Config) provisioning(stub string) map[string]any {
 	return map[string]any{
 		"downstream.kind": "scim", "downstream.url": stub + "/scim/v2", "downstream.private": true,
-		"downstream.concurrency": c.Concurrency, "downstream.timeout": c.Timeout.String(), "work.concurrency": c.inHand(),
+		"downstream.concurrency": c.Concurrency, "downstream.timeout": c.Timeout.String(), "work.concurrency": c.inHand(), "downstream.rate": c.Rate,
 	}
 }
 

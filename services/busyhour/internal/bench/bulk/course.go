@@ -132,7 +132,7 @@ func (c *course) close(ended int) {
 	if c.at < len(c.phases) {
 		p := c.phases[c.at]
 		s.Phase = p.Name
-		s.MinimumS = minimum(s.Ended, perItem(p.Behaviour, c.cfg.Timeout), c.cfg.Copies*places(c.cfg.Concurrency)).Seconds()
+		s.MinimumS = c.cfg.minimum(s.Ended, p.Behaviour).Seconds()
 		s.Ratio = over(s.Seconds, s.MinimumS)
 	}
 	taken := c.cpu.seconds()

@@ -6,9 +6,6 @@ import (
 	"github.com/busyhour/busyhour/services/busyhour/internal/scimstub"
 )
 
-// requestsPerItem: the user is looked for, and created.
-const requestsPerItem = 2
-
 // perItem is how long a place in the downstream is held for an agent that it does not have yet, on average. It begins
 // again with the search after whatever went wrong; what was done and not answered is found by the next search, which is
 // then the last request. Pauses count nothing: neither our own nor those that Retry-After asks for.
@@ -18,16 +15,25 @@ const requestsPerItem = 2
 //	new  = c + s·(c + a·done + (1-s-a)·new) + (1-s)·new
 //	done = c + (1-s)·done
 func perItem(b scimstub.Behaviour, timeout time.Duration) time.Duration {
-	after := b.Losses + b.Malformed
-	well := 1 - b.Errors - b.Throttles - b.Resets - after
 	latency := time.Duration(b.Latency).Seconds()
 	each := (1-b.Resets-b.Losses)*latency + b.Losses*timeout.Seconds()
-	return seconds(each * (1 + well + after) / (well * (well + after)))
+	return seconds(each * requestsPerItem(b))
 }
 
-// minimum is how long so many agents take if that many places are held all the time.
-func minimum(items int, each time.Duration, places int) time.Duration {
-	return time.Duration(float64(items) * float64(each) / float64(places))
+// requestsPerItem are as many on average: two, if all goes well.
+func requestsPerItem(b scimstub.Behaviour) float64 {
+	after := b.Losses + b.Malformed
+	well := 1 - b.Errors - b.Throttles - b.Resets - after
+	return (1 + well + after) / (well * (well + after))
+}
+
+// minimum is how long so many agents take if all places are held all the time, or the rate is kept.
+func (c *Config) minimum(items int, b scimstub.Behaviour) time.Duration {
+	placed := float64(items) * perItem(b, c.Timeout).Seconds() / float64(c.Copies*places(c.Concurrency))
+	if c.Rate == 0 {
+		return seconds(placed)
+	}
+	return seconds(max(placed, float64(items)*requestsPerItem(b)/(float64(c.Copies)*c.Rate)))
 }
 
 func seconds(s float64) time.Duration { return time.Duration(s * float64(time.Second)) }

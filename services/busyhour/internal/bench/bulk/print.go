@@ -13,6 +13,9 @@ import (
 func (r *Result) Write(w io.Writer) {
 	fmt.Fprintf(w, "\nA job of %d agents, on %d CPUs, %s/%s, %s, with Kafka, Redis, NATS, the downstream, %d processes of each service and\nthe load beside it. %d places in the downstream for bulk changes: %d a pod, an eighth of them for urgent ones; time-out %g s.\n\n",
 		r.Agents, r.Machine.CPUs, r.Machine.OS, r.Machine.Arch, r.Machine.Go, r.Copies, r.Places, r.Concurrency, r.TimeoutS)
+	if r.Rate > 0 {
+		fmt.Fprintf(w, "At most %g requests a second, of a pod.\n\n", r.Rate)
+	}
 	fmt.Fprintf(w, "durable after %.2f s, all items waiting for a worker or ended after %.2f s, all ended after %.1f s\n\n", r.AcceptedS, r.AllInS, r.EndedS)
 	r.writeStretches(w)
 	fmt.Fprintf(w, "\nlag of %s while it ran, %d samples: p50 %.0f, p99 %.0f, max %.0f records; oldest p99 %.2f, max %.2f s; for %.1f s some partitions had nobody\n\n",

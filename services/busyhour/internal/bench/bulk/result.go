@@ -21,6 +21,7 @@ type Result struct {
 	Places      int     `json:"places"`
 	Concurrency int     `json:"downstream_concurrency"`
 	TimeoutS    float64 `json:"downstream_timeout_s"`
+	Rate        float64 `json:"downstream_rate"`
 	Phases      []Phase `json:"phases"`
 	// AcceptedS is when the job was durable, AllInS when all its items waited for a worker or had ended, EndedS when all had.
 	AcceptedS float64   `json:"accepted_s"`

@@ -26,7 +26,7 @@ func Run(ctx context.Context, cfg Config) (*Result, error) {
 	}
 	t := &trial{cfg: &cfg, kafka: eventlog.Config{Brokers: cfg.Servers.Kafka, ClientID: "bench"}, result: &Result{
 		At: time.Now().UTC(), Machine: bench.ThisMachine(), Copies: cfg.Copies, Agents: cfg.Agents, Phases: cfg.phases(),
-		Places: cfg.Copies * places(cfg.Concurrency), Concurrency: cfg.Concurrency, TimeoutS: cfg.Timeout.Seconds(),
+		Places: cfg.Copies * places(cfg.Concurrency), Concurrency: cfg.Concurrency, TimeoutS: cfg.Timeout.Seconds(), Rate: cfg.Rate,
 	}}
 	for i := range cfg.Agents {
 		t.crew = append(t.crew, member(fmt.Sprintf("crew-%05d", i+1), i))
