@@ -64,6 +64,7 @@ func New(_ context.Context, cfg Config, b *boot.Backends) (*Service, error) {
 	s.flow = flow.New(s.store, push.New(b.NATS, b.Log), s.producer, uint32(cfg.Work.Backlog), b.Registry)
 	items := stream.New(b.Redis, b.Tenants)
 	in := ingest.New(b.Tenants, s.flow, items, s.producer, b.Log, b.Registry)
+	s.flow.QueueIn(in.Queue)
 	downstream := connector.New(cfg.Downstream, b.Log, b.Registry)
 	s.reconciler = reconcile.New(cfg.Reconcile, reconcile.Surroundings{
 		Gate: s.store, Directory: s.flow, Downstream: downstream, Jobs: s.flow, Items: s.flow,

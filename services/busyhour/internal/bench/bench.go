@@ -56,7 +56,8 @@ type Machine struct {
 	Go   string `json:"go"`
 }
 
-func machine() Machine {
+// ThisMachine is the one that we run on.
+func ThisMachine() Machine {
 	return Machine{runtime.NumCPU(), runtime.GOOS, runtime.GOARCH, runtime.Version()}
 }
 
@@ -94,7 +95,7 @@ func Run(ctx context.Context, cfg Config) (*Result, error) {
 	defer ground.close(context.WithoutCancel(ctx))
 
 	cfg.Say("measuring the floor for %s", cfg.Floor)
-	r := &Result{At: time.Now().UTC(), Copies: cfg.Copies, Machine: machine()}
+	r := &Result{At: time.Now().UTC(), Copies: cfg.Copies, Machine: ThisMachine()}
 	r.Floor.Before = ground.run(ctx, cfg.Load.BHCC, cfg.Floor, 1)
 
 	cfg.Say("starting %d processes of each service", cfg.Copies)

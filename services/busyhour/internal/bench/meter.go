@@ -26,15 +26,15 @@ func newMeter(f *fleet.Fleet, stack string) *meter {
 		m.pids[p.Service] = append(m.pids[p.Service], p.PID())
 	}
 	for _, server := range []string{"kafka", "redis", "nats"} {
-		if pid, ok := pidOf(stack, server); ok {
+		if pid, ok := PIDOf(stack, server); ok {
 			m.pids[server] = []int{pid}
 		}
 	}
 	return m
 }
 
-// pidOf reads scripts/stack's file about a server; the first line is the pid.
-func pidOf(stack, server string) (int, bool) {
+// PIDOf reads scripts/stack's file about a server; the first line is the pid.
+func PIDOf(stack, server string) (int, bool) {
 	b, err := os.ReadFile(filepath.Join(stack, server+".pid"))
 	if err != nil {
 		return 0, false

@@ -75,7 +75,7 @@ func Start(ctx context.Context, cfg StartConfig) (*StartResult, error) {
 	rdb := redis.NewClient(&redis.Options{Addr: cfg.Servers.Redis[0], DB: cfg.Servers.RedisDB})
 	defer rdb.Close()
 	s := &starter{cfg: cfg, fleet: f, redis: rdb, result: &StartResult{
-		Machine: machine(), Past: cfg.Past, BHCC: cfg.BHCC, Ready: map[string][]float64{}, Open: map[string]float64{}, Phases: map[string][]Step{},
+		Machine: ThisMachine(), Past: cfg.Past, BHCC: cfg.BHCC, Ready: map[string][]float64{}, Open: map[string]float64{}, Phases: map[string][]Step{},
 	}}
 	for _, step := range []func(context.Context) error{s.past(kafka), s.compacted, s.stored, s.flushedUnderLoad, s.started} {
 		if err := step(ctx); err != nil {

@@ -26,6 +26,7 @@ type Flow struct {
 	push    *push.Push
 	log     Sender
 	backlog uint32 // items that may be without an outcome, of one tenant
+	queue   Queue  // nil: who reads the requests queues all
 	ended   *prometheus.CounterVec
 }
 
@@ -36,6 +37,9 @@ func New(store *commit.Store, push *push.Push, log Sender, backlog uint32, reg p
 		Help: "Items that have ended, by outcome.",
 	}, []string{"outcome"}))}
 }
+
+// QueueIn says where what is urgent waits for a worker. It is called before anything else.
+func (f *Flow) QueueIn(q Queue) { f.queue = q }
 
 // durable waits until what was decided rests on nothing that could still be lost.
 func (f *Flow) durable(ctx context.Context, tenant string, r commit.Result) error {

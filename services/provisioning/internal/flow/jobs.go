@@ -25,13 +25,15 @@ func (f *Flow) CreateJob(ctx context.Context, o job.Order) (*provisioningv1.Job,
 		return nil, err
 	}
 	if j.GetAcceptedAt() == nil {
-		if err := f.send(ctx, job.Requests(j, o.Items)); err != nil {
+		requests := job.Requests(j, o.Items)
+		if err := f.send(ctx, requests); err != nil {
 			return nil, refusal.New(refusal.Unavailable, "BROKEN_OFF", "job %s: not every item is known to be in the log: %v", j.GetId(), err).
 				To("send the same job again under the same request id; nothing will be done twice")
 		}
 		if err := f.acceptJob(ctx, j); err != nil {
 			return nil, err
 		}
+		f.hurry(ctx, requests)
 	}
 	j, _, err = f.GetJob(ctx, o.Tenant, j.GetId())
 	return j, err

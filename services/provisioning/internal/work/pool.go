@@ -115,7 +115,7 @@ func (p *Pool) serve(ctx, inHand context.Context, tenant string, priority provis
 			return
 		}
 		n := stream.Namespace{Tenant: tenant, Epoch: epoch, Priority: priority}
-		if err := p.downstream.Wait(ctx); err != nil {
+		if err := p.await(ctx, priority); err != nil {
 			return
 		}
 		slots, err := p.slots.take(ctx, priority)
@@ -149,6 +149,15 @@ func (p *Pool) open(ctx context.Context, tenant string) (epoch uint32, err error
 			return 0, ctx.Err()
 		}
 	}
+}
+
+// await the end of a pause that the downstream is left in. Urgent items do not: the directory is to have them at once, and
+// only their calls wait.
+func (p *Pool) await(ctx context.Context, priority provisioningv1.Priority) error {
+	if priority == provisioningv1.Priority_PRIORITY_URGENT {
+		return ctx.Err()
+	}
+	return p.downstream.Wait(ctx)
 }
 
 func (p *Pool) takeOver(ctx context.Context, n stream.Namespace, limit int) ([]stream.Entry, error) {
