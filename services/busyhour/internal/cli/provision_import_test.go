@@ -109,7 +109,7 @@ func TestWhatComesInIsImported(t *testing.T) {
 		t.Errorf("prints %q", got)
 	}
 	first := k.header.GetRequestId()
-	if k.header.GetFormat() != provisioningv1.FileFormat_FILE_FORMAT_JSON_LINES || string(k.file) != "{}\n" || k.header.GetFileName() != "" {
+	if k.header.GetFormat() != provisioningv1.FileFormat_FILE_FORMAT_JSON_LINES || string(k.file) != "{}\n" || k.header.GetFileName() != "stdin" {
 		t.Errorf("%q came, under the header %v", k.file, k.header)
 	}
 	if upload("{}\n"); k.header.GetRequestId() != first {
