@@ -234,6 +234,65 @@ func (Item_Kind) EnumDescriptor() ([]byte, []int) {
 	return file_busyhour_provisioning_v1_job_proto_rawDescGZIP(), []int{0, 0}
 }
 
+type Step_State int32
+
+const (
+	Step_STATE_UNSPECIFIED Step_State = 0
+	// It has taken the change.
+	Step_STATE_TOLD Step_State = 1
+	// It has refused the change, or went wrong too often: the item has failed.
+	Step_STATE_REFUSED Step_State = 2
+	// It had taken the change; another refused it, and so it was told to put the agent back as it was before the item.
+	Step_STATE_UNDONE Step_State = 3
+	// That was to be done, and was not.
+	Step_STATE_NOT_UNDONE Step_State = 4
+)
+
+// Enum value maps for Step_State.
+var (
+	Step_State_name = map[int32]string{
+		0: "STATE_UNSPECIFIED",
+		1: "STATE_TOLD",
+		2: "STATE_REFUSED",
+		3: "STATE_UNDONE",
+		4: "STATE_NOT_UNDONE",
+	}
+	Step_State_value = map[string]int32{
+		"STATE_UNSPECIFIED": 0,
+		"STATE_TOLD":        1,
+		"STATE_REFUSED":     2,
+		"STATE_UNDONE":      3,
+		"STATE_NOT_UNDONE":  4,
+	}
+)
+
+func (x Step_State) Enum() *Step_State {
+	p := new(Step_State)
+	*p = x
+	return p
+}
+
+func (x Step_State) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (Step_State) Descriptor() protoreflect.EnumDescriptor {
+	return file_busyhour_provisioning_v1_job_proto_enumTypes[3].Descriptor()
+}
+
+func (Step_State) Type() protoreflect.EnumType {
+	return &file_busyhour_provisioning_v1_job_proto_enumTypes[3]
+}
+
+func (x Step_State) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use Step_State.Descriptor instead.
+func (Step_State) EnumDescriptor() ([]byte, []int) {
+	return file_busyhour_provisioning_v1_job_proto_rawDescGZIP(), []int{2, 0}
+}
+
 // Item is one change of a bulk job.
 type Item struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -425,6 +484,96 @@ func (x *Request) GetAfter() uint32 {
 	return 0
 }
 
+// Step is what came of telling one downstream of an item. While the item is pending it says where a worker that takes
+// over goes on.
+type Step struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Its name.
+	Downstream string     `protobuf:"bytes,1,opt,name=downstream,proto3" json:"downstream,omitempty"`
+	State      Step_State `protobuf:"varint,2,opt,name=state,proto3,enum=busyhour.provisioning.v1.Step_State" json:"state,omitempty"`
+	// How often it was asked, for the change and to undo it.
+	Attempts uint32 `protobuf:"varint,3,opt,name=attempts,proto3" json:"attempts,omitempty"`
+	// Of a refusal, or why it was not undone.
+	Words string                 `protobuf:"bytes,4,opt,name=words,proto3" json:"words,omitempty"`
+	At    *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=at,proto3" json:"at,omitempty"`
+	// The revision of the agent in the directory that it was told of last.
+	Told          *v1.Revision `protobuf:"bytes,6,opt,name=told,proto3" json:"told,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Step) Reset() {
+	*x = Step{}
+	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Step) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Step) ProtoMessage() {}
+
+func (x *Step) ProtoReflect() protoreflect.Message {
+	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Step.ProtoReflect.Descriptor instead.
+func (*Step) Descriptor() ([]byte, []int) {
+	return file_busyhour_provisioning_v1_job_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *Step) GetDownstream() string {
+	if x != nil {
+		return x.Downstream
+	}
+	return ""
+}
+
+func (x *Step) GetState() Step_State {
+	if x != nil {
+		return x.State
+	}
+	return Step_STATE_UNSPECIFIED
+}
+
+func (x *Step) GetAttempts() uint32 {
+	if x != nil {
+		return x.Attempts
+	}
+	return 0
+}
+
+func (x *Step) GetWords() string {
+	if x != nil {
+		return x.Words
+	}
+	return ""
+}
+
+func (x *Step) GetAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.At
+	}
+	return nil
+}
+
+func (x *Step) GetTold() *v1.Revision {
+	if x != nil {
+		return x.Told
+	}
+	return nil
+}
+
 // Outcome is the payload of provisioning.outcomes and provisioning.job-state.
 //
 // CloudEvents type: busyhour.provisioning.outcome.v1.
@@ -439,7 +588,7 @@ type Outcome struct {
 	Reason   string                 `protobuf:"bytes,6,opt,name=reason,proto3" json:"reason,omitempty"`
 	Revision *v1.Revision           `protobuf:"bytes,7,opt,name=revision,proto3" json:"revision,omitempty"`
 	At       *timestamppb.Timestamp `protobuf:"bytes,8,opt,name=at,proto3" json:"at,omitempty"`
-	// How often the downstream was asked.
+	// How often the downstreams were asked, all together.
 	Attempts uint32 `protobuf:"varint,9,opt,name=attempts,proto3" json:"attempts,omitempty"`
 	// What was asked for. Kept while the item is pending, and of a failed one, which may be asked for again.
 	Request *Request `protobuf:"bytes,10,opt,name=request,proto3" json:"request,omitempty"`
@@ -448,14 +597,19 @@ type Outcome struct {
 	// When the directory had the change, of which downstreams are told after. Such an item is not cancelled any more.
 	BegunAt *timestamppb.Timestamp `protobuf:"bytes,12,opt,name=begun_at,json=begunAt,proto3" json:"begun_at,omitempty"`
 	// What a person should know of an item that was applied, for instance that the agent still has a contact in hand.
-	Note          string `protobuf:"bytes,13,opt,name=note,proto3" json:"note,omitempty"`
+	Note string `protobuf:"bytes,13,opt,name=note,proto3" json:"note,omitempty"`
+	// What came of telling the downstreams, in the order in which they were told.
+	Steps []*Step `protobuf:"bytes,14,rep,name=steps,proto3" json:"steps,omitempty"`
+	// How the agent stood in the directory before the item: to that a downstream undoes. Deleted: there was none. Kept while
+	// the item is pending, and of a failed one, if a downstream undoes at all. Absent: that is not known.
+	Before        *DirectoryEntry `protobuf:"bytes,15,opt,name=before,proto3" json:"before,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Outcome) Reset() {
 	*x = Outcome{}
-	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[2]
+	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -467,7 +621,7 @@ func (x *Outcome) String() string {
 func (*Outcome) ProtoMessage() {}
 
 func (x *Outcome) ProtoReflect() protoreflect.Message {
-	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[2]
+	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -480,7 +634,7 @@ func (x *Outcome) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Outcome.ProtoReflect.Descriptor instead.
 func (*Outcome) Descriptor() ([]byte, []int) {
-	return file_busyhour_provisioning_v1_job_proto_rawDescGZIP(), []int{2}
+	return file_busyhour_provisioning_v1_job_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *Outcome) GetTenant() string {
@@ -574,6 +728,20 @@ func (x *Outcome) GetNote() string {
 	return ""
 }
 
+func (x *Outcome) GetSteps() []*Step {
+	if x != nil {
+		return x.Steps
+	}
+	return nil
+}
+
+func (x *Outcome) GetBefore() *DirectoryEntry {
+	if x != nil {
+		return x.Before
+	}
+	return nil
+}
+
 // Job sums up a bulk job.
 //
 // Also the payload of what provisioning.outcomes says of a job as a whole, keyed by its id; the counts are zero there.
@@ -616,7 +784,7 @@ type Job struct {
 
 func (x *Job) Reset() {
 	*x = Job{}
-	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[3]
+	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -628,7 +796,7 @@ func (x *Job) String() string {
 func (*Job) ProtoMessage() {}
 
 func (x *Job) ProtoReflect() protoreflect.Message {
-	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[3]
+	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -641,7 +809,7 @@ func (x *Job) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Job.ProtoReflect.Descriptor instead.
 func (*Job) Descriptor() ([]byte, []int) {
-	return file_busyhour_provisioning_v1_job_proto_rawDescGZIP(), []int{3}
+	return file_busyhour_provisioning_v1_job_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *Job) GetId() string {
@@ -797,7 +965,7 @@ type File struct {
 
 func (x *File) Reset() {
 	*x = File{}
-	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[4]
+	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -809,7 +977,7 @@ func (x *File) String() string {
 func (*File) ProtoMessage() {}
 
 func (x *File) ProtoReflect() protoreflect.Message {
-	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[4]
+	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -822,7 +990,7 @@ func (x *File) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use File.ProtoReflect.Descriptor instead.
 func (*File) Descriptor() ([]byte, []int) {
-	return file_busyhour_provisioning_v1_job_proto_rawDescGZIP(), []int{4}
+	return file_busyhour_provisioning_v1_job_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *File) GetName() string {
@@ -859,7 +1027,7 @@ type LineError struct {
 
 func (x *LineError) Reset() {
 	*x = LineError{}
-	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[5]
+	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -871,7 +1039,7 @@ func (x *LineError) String() string {
 func (*LineError) ProtoMessage() {}
 
 func (x *LineError) ProtoReflect() protoreflect.Message {
-	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[5]
+	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -884,7 +1052,7 @@ func (x *LineError) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LineError.ProtoReflect.Descriptor instead.
 func (*LineError) Descriptor() ([]byte, []int) {
-	return file_busyhour_provisioning_v1_job_proto_rawDescGZIP(), []int{5}
+	return file_busyhour_provisioning_v1_job_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *LineError) GetLine() uint32 {
@@ -921,7 +1089,7 @@ type CreateJobRequest struct {
 
 func (x *CreateJobRequest) Reset() {
 	*x = CreateJobRequest{}
-	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[6]
+	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -933,7 +1101,7 @@ func (x *CreateJobRequest) String() string {
 func (*CreateJobRequest) ProtoMessage() {}
 
 func (x *CreateJobRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[6]
+	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -946,7 +1114,7 @@ func (x *CreateJobRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateJobRequest.ProtoReflect.Descriptor instead.
 func (*CreateJobRequest) Descriptor() ([]byte, []int) {
-	return file_busyhour_provisioning_v1_job_proto_rawDescGZIP(), []int{6}
+	return file_busyhour_provisioning_v1_job_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *CreateJobRequest) GetTenant() string {
@@ -993,7 +1161,7 @@ type CreateJobResponse struct {
 
 func (x *CreateJobResponse) Reset() {
 	*x = CreateJobResponse{}
-	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[7]
+	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1005,7 +1173,7 @@ func (x *CreateJobResponse) String() string {
 func (*CreateJobResponse) ProtoMessage() {}
 
 func (x *CreateJobResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[7]
+	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1018,7 +1186,7 @@ func (x *CreateJobResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateJobResponse.ProtoReflect.Descriptor instead.
 func (*CreateJobResponse) Descriptor() ([]byte, []int) {
-	return file_busyhour_provisioning_v1_job_proto_rawDescGZIP(), []int{7}
+	return file_busyhour_provisioning_v1_job_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *CreateJobResponse) GetJob() *Job {
@@ -1045,7 +1213,7 @@ type ImportAgentsRequest struct {
 
 func (x *ImportAgentsRequest) Reset() {
 	*x = ImportAgentsRequest{}
-	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[8]
+	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1057,7 +1225,7 @@ func (x *ImportAgentsRequest) String() string {
 func (*ImportAgentsRequest) ProtoMessage() {}
 
 func (x *ImportAgentsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[8]
+	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1070,7 +1238,7 @@ func (x *ImportAgentsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ImportAgentsRequest.ProtoReflect.Descriptor instead.
 func (*ImportAgentsRequest) Descriptor() ([]byte, []int) {
-	return file_busyhour_provisioning_v1_job_proto_rawDescGZIP(), []int{8}
+	return file_busyhour_provisioning_v1_job_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *ImportAgentsRequest) GetTenant() string {
@@ -1139,7 +1307,7 @@ type ImportAgentsResponse struct {
 
 func (x *ImportAgentsResponse) Reset() {
 	*x = ImportAgentsResponse{}
-	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[9]
+	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1151,7 +1319,7 @@ func (x *ImportAgentsResponse) String() string {
 func (*ImportAgentsResponse) ProtoMessage() {}
 
 func (x *ImportAgentsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[9]
+	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1164,7 +1332,7 @@ func (x *ImportAgentsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ImportAgentsResponse.ProtoReflect.Descriptor instead.
 func (*ImportAgentsResponse) Descriptor() ([]byte, []int) {
-	return file_busyhour_provisioning_v1_job_proto_rawDescGZIP(), []int{9}
+	return file_busyhour_provisioning_v1_job_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *ImportAgentsResponse) GetJob() *Job {
@@ -1212,7 +1380,7 @@ type GetJobRequest struct {
 
 func (x *GetJobRequest) Reset() {
 	*x = GetJobRequest{}
-	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[10]
+	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1224,7 +1392,7 @@ func (x *GetJobRequest) String() string {
 func (*GetJobRequest) ProtoMessage() {}
 
 func (x *GetJobRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[10]
+	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1237,7 +1405,7 @@ func (x *GetJobRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetJobRequest.ProtoReflect.Descriptor instead.
 func (*GetJobRequest) Descriptor() ([]byte, []int) {
-	return file_busyhour_provisioning_v1_job_proto_rawDescGZIP(), []int{10}
+	return file_busyhour_provisioning_v1_job_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *GetJobRequest) GetTenant() string {
@@ -1265,7 +1433,7 @@ type GetJobResponse struct {
 
 func (x *GetJobResponse) Reset() {
 	*x = GetJobResponse{}
-	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[11]
+	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1277,7 +1445,7 @@ func (x *GetJobResponse) String() string {
 func (*GetJobResponse) ProtoMessage() {}
 
 func (x *GetJobResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[11]
+	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1290,7 +1458,7 @@ func (x *GetJobResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetJobResponse.ProtoReflect.Descriptor instead.
 func (*GetJobResponse) Descriptor() ([]byte, []int) {
-	return file_busyhour_provisioning_v1_job_proto_rawDescGZIP(), []int{11}
+	return file_busyhour_provisioning_v1_job_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *GetJobResponse) GetJob() *Job {
@@ -1319,7 +1487,7 @@ type ListJobsRequest struct {
 
 func (x *ListJobsRequest) Reset() {
 	*x = ListJobsRequest{}
-	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[12]
+	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1331,7 +1499,7 @@ func (x *ListJobsRequest) String() string {
 func (*ListJobsRequest) ProtoMessage() {}
 
 func (x *ListJobsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[12]
+	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1344,7 +1512,7 @@ func (x *ListJobsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListJobsRequest.ProtoReflect.Descriptor instead.
 func (*ListJobsRequest) Descriptor() ([]byte, []int) {
-	return file_busyhour_provisioning_v1_job_proto_rawDescGZIP(), []int{12}
+	return file_busyhour_provisioning_v1_job_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *ListJobsRequest) GetTenant() string {
@@ -1380,7 +1548,7 @@ type ListJobsResponse struct {
 
 func (x *ListJobsResponse) Reset() {
 	*x = ListJobsResponse{}
-	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[13]
+	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1392,7 +1560,7 @@ func (x *ListJobsResponse) String() string {
 func (*ListJobsResponse) ProtoMessage() {}
 
 func (x *ListJobsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[13]
+	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1405,7 +1573,7 @@ func (x *ListJobsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListJobsResponse.ProtoReflect.Descriptor instead.
 func (*ListJobsResponse) Descriptor() ([]byte, []int) {
-	return file_busyhour_provisioning_v1_job_proto_rawDescGZIP(), []int{13}
+	return file_busyhour_provisioning_v1_job_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *ListJobsResponse) GetJobs() []*Job {
@@ -1440,7 +1608,7 @@ type PauseJobRequest struct {
 
 func (x *PauseJobRequest) Reset() {
 	*x = PauseJobRequest{}
-	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[14]
+	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1452,7 +1620,7 @@ func (x *PauseJobRequest) String() string {
 func (*PauseJobRequest) ProtoMessage() {}
 
 func (x *PauseJobRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[14]
+	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1465,7 +1633,7 @@ func (x *PauseJobRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PauseJobRequest.ProtoReflect.Descriptor instead.
 func (*PauseJobRequest) Descriptor() ([]byte, []int) {
-	return file_busyhour_provisioning_v1_job_proto_rawDescGZIP(), []int{14}
+	return file_busyhour_provisioning_v1_job_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *PauseJobRequest) GetTenant() string {
@@ -1498,7 +1666,7 @@ type PauseJobResponse struct {
 
 func (x *PauseJobResponse) Reset() {
 	*x = PauseJobResponse{}
-	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[15]
+	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1510,7 +1678,7 @@ func (x *PauseJobResponse) String() string {
 func (*PauseJobResponse) ProtoMessage() {}
 
 func (x *PauseJobResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[15]
+	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1523,7 +1691,7 @@ func (x *PauseJobResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PauseJobResponse.ProtoReflect.Descriptor instead.
 func (*PauseJobResponse) Descriptor() ([]byte, []int) {
-	return file_busyhour_provisioning_v1_job_proto_rawDescGZIP(), []int{15}
+	return file_busyhour_provisioning_v1_job_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *PauseJobResponse) GetJob() *Job {
@@ -1544,7 +1712,7 @@ type ResumeJobRequest struct {
 
 func (x *ResumeJobRequest) Reset() {
 	*x = ResumeJobRequest{}
-	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[16]
+	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1556,7 +1724,7 @@ func (x *ResumeJobRequest) String() string {
 func (*ResumeJobRequest) ProtoMessage() {}
 
 func (x *ResumeJobRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[16]
+	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1569,7 +1737,7 @@ func (x *ResumeJobRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ResumeJobRequest.ProtoReflect.Descriptor instead.
 func (*ResumeJobRequest) Descriptor() ([]byte, []int) {
-	return file_busyhour_provisioning_v1_job_proto_rawDescGZIP(), []int{16}
+	return file_busyhour_provisioning_v1_job_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *ResumeJobRequest) GetTenant() string {
@@ -1602,7 +1770,7 @@ type ResumeJobResponse struct {
 
 func (x *ResumeJobResponse) Reset() {
 	*x = ResumeJobResponse{}
-	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[17]
+	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1614,7 +1782,7 @@ func (x *ResumeJobResponse) String() string {
 func (*ResumeJobResponse) ProtoMessage() {}
 
 func (x *ResumeJobResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[17]
+	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1627,7 +1795,7 @@ func (x *ResumeJobResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ResumeJobResponse.ProtoReflect.Descriptor instead.
 func (*ResumeJobResponse) Descriptor() ([]byte, []int) {
-	return file_busyhour_provisioning_v1_job_proto_rawDescGZIP(), []int{17}
+	return file_busyhour_provisioning_v1_job_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *ResumeJobResponse) GetJob() *Job {
@@ -1648,7 +1816,7 @@ type CancelJobRequest struct {
 
 func (x *CancelJobRequest) Reset() {
 	*x = CancelJobRequest{}
-	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[18]
+	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1660,7 +1828,7 @@ func (x *CancelJobRequest) String() string {
 func (*CancelJobRequest) ProtoMessage() {}
 
 func (x *CancelJobRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[18]
+	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1673,7 +1841,7 @@ func (x *CancelJobRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CancelJobRequest.ProtoReflect.Descriptor instead.
 func (*CancelJobRequest) Descriptor() ([]byte, []int) {
-	return file_busyhour_provisioning_v1_job_proto_rawDescGZIP(), []int{18}
+	return file_busyhour_provisioning_v1_job_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *CancelJobRequest) GetTenant() string {
@@ -1706,7 +1874,7 @@ type CancelJobResponse struct {
 
 func (x *CancelJobResponse) Reset() {
 	*x = CancelJobResponse{}
-	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[19]
+	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1718,7 +1886,7 @@ func (x *CancelJobResponse) String() string {
 func (*CancelJobResponse) ProtoMessage() {}
 
 func (x *CancelJobResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[19]
+	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1731,7 +1899,7 @@ func (x *CancelJobResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CancelJobResponse.ProtoReflect.Descriptor instead.
 func (*CancelJobResponse) Descriptor() ([]byte, []int) {
-	return file_busyhour_provisioning_v1_job_proto_rawDescGZIP(), []int{19}
+	return file_busyhour_provisioning_v1_job_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *CancelJobResponse) GetJob() *Job {
@@ -1756,7 +1924,7 @@ type RetryJobRequest struct {
 
 func (x *RetryJobRequest) Reset() {
 	*x = RetryJobRequest{}
-	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[20]
+	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1768,7 +1936,7 @@ func (x *RetryJobRequest) String() string {
 func (*RetryJobRequest) ProtoMessage() {}
 
 func (x *RetryJobRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[20]
+	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1781,7 +1949,7 @@ func (x *RetryJobRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RetryJobRequest.ProtoReflect.Descriptor instead.
 func (*RetryJobRequest) Descriptor() ([]byte, []int) {
-	return file_busyhour_provisioning_v1_job_proto_rawDescGZIP(), []int{20}
+	return file_busyhour_provisioning_v1_job_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *RetryJobRequest) GetTenant() string {
@@ -1829,7 +1997,7 @@ type RetryJobResponse struct {
 
 func (x *RetryJobResponse) Reset() {
 	*x = RetryJobResponse{}
-	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[21]
+	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1841,7 +2009,7 @@ func (x *RetryJobResponse) String() string {
 func (*RetryJobResponse) ProtoMessage() {}
 
 func (x *RetryJobResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[21]
+	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1854,7 +2022,7 @@ func (x *RetryJobResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RetryJobResponse.ProtoReflect.Descriptor instead.
 func (*RetryJobResponse) Descriptor() ([]byte, []int) {
-	return file_busyhour_provisioning_v1_job_proto_rawDescGZIP(), []int{21}
+	return file_busyhour_provisioning_v1_job_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *RetryJobResponse) GetJob() *Job {
@@ -1879,7 +2047,7 @@ type ListOutcomesRequest struct {
 
 func (x *ListOutcomesRequest) Reset() {
 	*x = ListOutcomesRequest{}
-	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[22]
+	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1891,7 +2059,7 @@ func (x *ListOutcomesRequest) String() string {
 func (*ListOutcomesRequest) ProtoMessage() {}
 
 func (x *ListOutcomesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[22]
+	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1904,7 +2072,7 @@ func (x *ListOutcomesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListOutcomesRequest.ProtoReflect.Descriptor instead.
 func (*ListOutcomesRequest) Descriptor() ([]byte, []int) {
-	return file_busyhour_provisioning_v1_job_proto_rawDescGZIP(), []int{22}
+	return file_busyhour_provisioning_v1_job_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *ListOutcomesRequest) GetTenant() string {
@@ -1954,7 +2122,7 @@ type ListOutcomesResponse struct {
 
 func (x *ListOutcomesResponse) Reset() {
 	*x = ListOutcomesResponse{}
-	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[23]
+	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1966,7 +2134,7 @@ func (x *ListOutcomesResponse) String() string {
 func (*ListOutcomesResponse) ProtoMessage() {}
 
 func (x *ListOutcomesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[23]
+	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1979,7 +2147,7 @@ func (x *ListOutcomesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListOutcomesResponse.ProtoReflect.Descriptor instead.
 func (*ListOutcomesResponse) Descriptor() ([]byte, []int) {
-	return file_busyhour_provisioning_v1_job_proto_rawDescGZIP(), []int{23}
+	return file_busyhour_provisioning_v1_job_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *ListOutcomesResponse) GetOutcomes() []*Outcome {
@@ -2041,7 +2209,23 @@ const file_busyhour_provisioning_v1_job_proto_rawDesc = "" +
 	"\x05actor\x18\x06 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\x05actor\x12=\n" +
 	"\frequested_at\x18\a \x01(\v2\x1a.google.protobuf.TimestampR\vrequestedAt\x12H\n" +
 	"\bpriority\x18\b \x01(\x0e2\".busyhour.provisioning.v1.PriorityB\b\xbaH\x05\x82\x01\x02\x10\x01R\bpriority\x12\x14\n" +
-	"\x05after\x18\t \x01(\rR\x05after\"\xe6\x03\n" +
+	"\x05after\x18\t \x01(\rR\x05after\"\xdd\x02\n" +
+	"\x04Step\x12\x1e\n" +
+	"\n" +
+	"downstream\x18\x01 \x01(\tR\n" +
+	"downstream\x12:\n" +
+	"\x05state\x18\x02 \x01(\x0e2$.busyhour.provisioning.v1.Step.StateR\x05state\x12\x1a\n" +
+	"\battempts\x18\x03 \x01(\rR\battempts\x12\x14\n" +
+	"\x05words\x18\x04 \x01(\tR\x05words\x12*\n" +
+	"\x02at\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\x02at\x120\n" +
+	"\x04told\x18\x06 \x01(\v2\x1c.busyhour.common.v1.RevisionR\x04told\"i\n" +
+	"\x05State\x12\x15\n" +
+	"\x11STATE_UNSPECIFIED\x10\x00\x12\x0e\n" +
+	"\n" +
+	"STATE_TOLD\x10\x01\x12\x11\n" +
+	"\rSTATE_REFUSED\x10\x02\x12\x10\n" +
+	"\fSTATE_UNDONE\x10\x03\x12\x14\n" +
+	"\x10STATE_NOT_UNDONE\x10\x04\"\xde\x04\n" +
 	"\aOutcome\x12\x16\n" +
 	"\x06tenant\x18\x01 \x01(\tR\x06tenant\x12\x15\n" +
 	"\x06job_id\x18\x02 \x01(\tR\x05jobId\x12\x16\n" +
@@ -2056,7 +2240,9 @@ const file_busyhour_provisioning_v1_job_proto_rawDesc = "" +
 	" \x01(\v2!.busyhour.provisioning.v1.RequestR\arequest\x12\x16\n" +
 	"\x06entity\x18\v \x01(\tR\x06entity\x125\n" +
 	"\bbegun_at\x18\f \x01(\v2\x1a.google.protobuf.TimestampR\abegunAt\x12\x12\n" +
-	"\x04note\x18\r \x01(\tR\x04note\"\xf1\x05\n" +
+	"\x04note\x18\r \x01(\tR\x04note\x124\n" +
+	"\x05steps\x18\x0e \x03(\v2\x1e.busyhour.provisioning.v1.StepR\x05steps\x12@\n" +
+	"\x06before\x18\x0f \x01(\v2(.busyhour.provisioning.v1.DirectoryEntryR\x06before\"\xf1\x05\n" +
 	"\x03Job\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x16\n" +
 	"\x06tenant\x18\x02 \x01(\tR\x06tenant\x12\x1d\n" +
@@ -2206,99 +2392,107 @@ func file_busyhour_provisioning_v1_job_proto_rawDescGZIP() []byte {
 	return file_busyhour_provisioning_v1_job_proto_rawDescData
 }
 
-var file_busyhour_provisioning_v1_job_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
-var file_busyhour_provisioning_v1_job_proto_msgTypes = make([]protoimpl.MessageInfo, 24)
+var file_busyhour_provisioning_v1_job_proto_enumTypes = make([]protoimpl.EnumInfo, 4)
+var file_busyhour_provisioning_v1_job_proto_msgTypes = make([]protoimpl.MessageInfo, 25)
 var file_busyhour_provisioning_v1_job_proto_goTypes = []any{
 	(Priority)(0),                 // 0: busyhour.provisioning.v1.Priority
 	(ItemOutcome)(0),              // 1: busyhour.provisioning.v1.ItemOutcome
 	(Item_Kind)(0),                // 2: busyhour.provisioning.v1.Item.Kind
-	(*Item)(nil),                  // 3: busyhour.provisioning.v1.Item
-	(*Request)(nil),               // 4: busyhour.provisioning.v1.Request
-	(*Outcome)(nil),               // 5: busyhour.provisioning.v1.Outcome
-	(*Job)(nil),                   // 6: busyhour.provisioning.v1.Job
-	(*File)(nil),                  // 7: busyhour.provisioning.v1.File
-	(*LineError)(nil),             // 8: busyhour.provisioning.v1.LineError
-	(*CreateJobRequest)(nil),      // 9: busyhour.provisioning.v1.CreateJobRequest
-	(*CreateJobResponse)(nil),     // 10: busyhour.provisioning.v1.CreateJobResponse
-	(*ImportAgentsRequest)(nil),   // 11: busyhour.provisioning.v1.ImportAgentsRequest
-	(*ImportAgentsResponse)(nil),  // 12: busyhour.provisioning.v1.ImportAgentsResponse
-	(*GetJobRequest)(nil),         // 13: busyhour.provisioning.v1.GetJobRequest
-	(*GetJobResponse)(nil),        // 14: busyhour.provisioning.v1.GetJobResponse
-	(*ListJobsRequest)(nil),       // 15: busyhour.provisioning.v1.ListJobsRequest
-	(*ListJobsResponse)(nil),      // 16: busyhour.provisioning.v1.ListJobsResponse
-	(*PauseJobRequest)(nil),       // 17: busyhour.provisioning.v1.PauseJobRequest
-	(*PauseJobResponse)(nil),      // 18: busyhour.provisioning.v1.PauseJobResponse
-	(*ResumeJobRequest)(nil),      // 19: busyhour.provisioning.v1.ResumeJobRequest
-	(*ResumeJobResponse)(nil),     // 20: busyhour.provisioning.v1.ResumeJobResponse
-	(*CancelJobRequest)(nil),      // 21: busyhour.provisioning.v1.CancelJobRequest
-	(*CancelJobResponse)(nil),     // 22: busyhour.provisioning.v1.CancelJobResponse
-	(*RetryJobRequest)(nil),       // 23: busyhour.provisioning.v1.RetryJobRequest
-	(*RetryJobResponse)(nil),      // 24: busyhour.provisioning.v1.RetryJobResponse
-	(*ListOutcomesRequest)(nil),   // 25: busyhour.provisioning.v1.ListOutcomesRequest
-	(*ListOutcomesResponse)(nil),  // 26: busyhour.provisioning.v1.ListOutcomesResponse
-	(*Agent)(nil),                 // 27: busyhour.provisioning.v1.Agent
-	(*Queue)(nil),                 // 28: busyhour.provisioning.v1.Queue
-	(*v1.Revision)(nil),           // 29: busyhour.common.v1.Revision
-	(*timestamppb.Timestamp)(nil), // 30: google.protobuf.Timestamp
+	(Step_State)(0),               // 3: busyhour.provisioning.v1.Step.State
+	(*Item)(nil),                  // 4: busyhour.provisioning.v1.Item
+	(*Request)(nil),               // 5: busyhour.provisioning.v1.Request
+	(*Step)(nil),                  // 6: busyhour.provisioning.v1.Step
+	(*Outcome)(nil),               // 7: busyhour.provisioning.v1.Outcome
+	(*Job)(nil),                   // 8: busyhour.provisioning.v1.Job
+	(*File)(nil),                  // 9: busyhour.provisioning.v1.File
+	(*LineError)(nil),             // 10: busyhour.provisioning.v1.LineError
+	(*CreateJobRequest)(nil),      // 11: busyhour.provisioning.v1.CreateJobRequest
+	(*CreateJobResponse)(nil),     // 12: busyhour.provisioning.v1.CreateJobResponse
+	(*ImportAgentsRequest)(nil),   // 13: busyhour.provisioning.v1.ImportAgentsRequest
+	(*ImportAgentsResponse)(nil),  // 14: busyhour.provisioning.v1.ImportAgentsResponse
+	(*GetJobRequest)(nil),         // 15: busyhour.provisioning.v1.GetJobRequest
+	(*GetJobResponse)(nil),        // 16: busyhour.provisioning.v1.GetJobResponse
+	(*ListJobsRequest)(nil),       // 17: busyhour.provisioning.v1.ListJobsRequest
+	(*ListJobsResponse)(nil),      // 18: busyhour.provisioning.v1.ListJobsResponse
+	(*PauseJobRequest)(nil),       // 19: busyhour.provisioning.v1.PauseJobRequest
+	(*PauseJobResponse)(nil),      // 20: busyhour.provisioning.v1.PauseJobResponse
+	(*ResumeJobRequest)(nil),      // 21: busyhour.provisioning.v1.ResumeJobRequest
+	(*ResumeJobResponse)(nil),     // 22: busyhour.provisioning.v1.ResumeJobResponse
+	(*CancelJobRequest)(nil),      // 23: busyhour.provisioning.v1.CancelJobRequest
+	(*CancelJobResponse)(nil),     // 24: busyhour.provisioning.v1.CancelJobResponse
+	(*RetryJobRequest)(nil),       // 25: busyhour.provisioning.v1.RetryJobRequest
+	(*RetryJobResponse)(nil),      // 26: busyhour.provisioning.v1.RetryJobResponse
+	(*ListOutcomesRequest)(nil),   // 27: busyhour.provisioning.v1.ListOutcomesRequest
+	(*ListOutcomesResponse)(nil),  // 28: busyhour.provisioning.v1.ListOutcomesResponse
+	(*Agent)(nil),                 // 29: busyhour.provisioning.v1.Agent
+	(*Queue)(nil),                 // 30: busyhour.provisioning.v1.Queue
+	(*v1.Revision)(nil),           // 31: busyhour.common.v1.Revision
+	(*timestamppb.Timestamp)(nil), // 32: google.protobuf.Timestamp
+	(*DirectoryEntry)(nil),        // 33: busyhour.provisioning.v1.DirectoryEntry
 }
 var file_busyhour_provisioning_v1_job_proto_depIdxs = []int32{
 	2,  // 0: busyhour.provisioning.v1.Item.kind:type_name -> busyhour.provisioning.v1.Item.Kind
-	27, // 1: busyhour.provisioning.v1.Item.agent:type_name -> busyhour.provisioning.v1.Agent
-	28, // 2: busyhour.provisioning.v1.Item.queue:type_name -> busyhour.provisioning.v1.Queue
-	29, // 3: busyhour.provisioning.v1.Item.if_revision:type_name -> busyhour.common.v1.Revision
-	3,  // 4: busyhour.provisioning.v1.Request.item:type_name -> busyhour.provisioning.v1.Item
-	30, // 5: busyhour.provisioning.v1.Request.requested_at:type_name -> google.protobuf.Timestamp
+	29, // 1: busyhour.provisioning.v1.Item.agent:type_name -> busyhour.provisioning.v1.Agent
+	30, // 2: busyhour.provisioning.v1.Item.queue:type_name -> busyhour.provisioning.v1.Queue
+	31, // 3: busyhour.provisioning.v1.Item.if_revision:type_name -> busyhour.common.v1.Revision
+	4,  // 4: busyhour.provisioning.v1.Request.item:type_name -> busyhour.provisioning.v1.Item
+	32, // 5: busyhour.provisioning.v1.Request.requested_at:type_name -> google.protobuf.Timestamp
 	0,  // 6: busyhour.provisioning.v1.Request.priority:type_name -> busyhour.provisioning.v1.Priority
-	1,  // 7: busyhour.provisioning.v1.Outcome.outcome:type_name -> busyhour.provisioning.v1.ItemOutcome
-	29, // 8: busyhour.provisioning.v1.Outcome.revision:type_name -> busyhour.common.v1.Revision
-	30, // 9: busyhour.provisioning.v1.Outcome.at:type_name -> google.protobuf.Timestamp
-	4,  // 10: busyhour.provisioning.v1.Outcome.request:type_name -> busyhour.provisioning.v1.Request
-	30, // 11: busyhour.provisioning.v1.Outcome.begun_at:type_name -> google.protobuf.Timestamp
-	30, // 12: busyhour.provisioning.v1.Job.created_at:type_name -> google.protobuf.Timestamp
-	30, // 13: busyhour.provisioning.v1.Job.accepted_at:type_name -> google.protobuf.Timestamp
-	0,  // 14: busyhour.provisioning.v1.Job.priority:type_name -> busyhour.provisioning.v1.Priority
-	30, // 15: busyhour.provisioning.v1.Job.paused_at:type_name -> google.protobuf.Timestamp
-	30, // 16: busyhour.provisioning.v1.Job.cancelled_at:type_name -> google.protobuf.Timestamp
-	7,  // 17: busyhour.provisioning.v1.Job.file:type_name -> busyhour.provisioning.v1.File
-	30, // 18: busyhour.provisioning.v1.Job.changed_at:type_name -> google.protobuf.Timestamp
-	3,  // 19: busyhour.provisioning.v1.CreateJobRequest.items:type_name -> busyhour.provisioning.v1.Item
-	0,  // 20: busyhour.provisioning.v1.CreateJobRequest.priority:type_name -> busyhour.provisioning.v1.Priority
-	6,  // 21: busyhour.provisioning.v1.CreateJobResponse.job:type_name -> busyhour.provisioning.v1.Job
-	0,  // 22: busyhour.provisioning.v1.ImportAgentsRequest.priority:type_name -> busyhour.provisioning.v1.Priority
-	6,  // 23: busyhour.provisioning.v1.ImportAgentsResponse.job:type_name -> busyhour.provisioning.v1.Job
-	8,  // 24: busyhour.provisioning.v1.ImportAgentsResponse.errors:type_name -> busyhour.provisioning.v1.LineError
-	6,  // 25: busyhour.provisioning.v1.GetJobResponse.job:type_name -> busyhour.provisioning.v1.Job
-	6,  // 26: busyhour.provisioning.v1.ListJobsResponse.jobs:type_name -> busyhour.provisioning.v1.Job
-	6,  // 27: busyhour.provisioning.v1.PauseJobResponse.job:type_name -> busyhour.provisioning.v1.Job
-	6,  // 28: busyhour.provisioning.v1.ResumeJobResponse.job:type_name -> busyhour.provisioning.v1.Job
-	6,  // 29: busyhour.provisioning.v1.CancelJobResponse.job:type_name -> busyhour.provisioning.v1.Job
-	0,  // 30: busyhour.provisioning.v1.RetryJobRequest.priority:type_name -> busyhour.provisioning.v1.Priority
-	6,  // 31: busyhour.provisioning.v1.RetryJobResponse.job:type_name -> busyhour.provisioning.v1.Job
-	1,  // 32: busyhour.provisioning.v1.ListOutcomesRequest.outcome:type_name -> busyhour.provisioning.v1.ItemOutcome
-	5,  // 33: busyhour.provisioning.v1.ListOutcomesResponse.outcomes:type_name -> busyhour.provisioning.v1.Outcome
-	9,  // 34: busyhour.provisioning.v1.JobService.CreateJob:input_type -> busyhour.provisioning.v1.CreateJobRequest
-	11, // 35: busyhour.provisioning.v1.JobService.ImportAgents:input_type -> busyhour.provisioning.v1.ImportAgentsRequest
-	13, // 36: busyhour.provisioning.v1.JobService.GetJob:input_type -> busyhour.provisioning.v1.GetJobRequest
-	15, // 37: busyhour.provisioning.v1.JobService.ListJobs:input_type -> busyhour.provisioning.v1.ListJobsRequest
-	17, // 38: busyhour.provisioning.v1.JobService.PauseJob:input_type -> busyhour.provisioning.v1.PauseJobRequest
-	19, // 39: busyhour.provisioning.v1.JobService.ResumeJob:input_type -> busyhour.provisioning.v1.ResumeJobRequest
-	21, // 40: busyhour.provisioning.v1.JobService.CancelJob:input_type -> busyhour.provisioning.v1.CancelJobRequest
-	23, // 41: busyhour.provisioning.v1.JobService.RetryJob:input_type -> busyhour.provisioning.v1.RetryJobRequest
-	25, // 42: busyhour.provisioning.v1.JobService.ListOutcomes:input_type -> busyhour.provisioning.v1.ListOutcomesRequest
-	10, // 43: busyhour.provisioning.v1.JobService.CreateJob:output_type -> busyhour.provisioning.v1.CreateJobResponse
-	12, // 44: busyhour.provisioning.v1.JobService.ImportAgents:output_type -> busyhour.provisioning.v1.ImportAgentsResponse
-	14, // 45: busyhour.provisioning.v1.JobService.GetJob:output_type -> busyhour.provisioning.v1.GetJobResponse
-	16, // 46: busyhour.provisioning.v1.JobService.ListJobs:output_type -> busyhour.provisioning.v1.ListJobsResponse
-	18, // 47: busyhour.provisioning.v1.JobService.PauseJob:output_type -> busyhour.provisioning.v1.PauseJobResponse
-	20, // 48: busyhour.provisioning.v1.JobService.ResumeJob:output_type -> busyhour.provisioning.v1.ResumeJobResponse
-	22, // 49: busyhour.provisioning.v1.JobService.CancelJob:output_type -> busyhour.provisioning.v1.CancelJobResponse
-	24, // 50: busyhour.provisioning.v1.JobService.RetryJob:output_type -> busyhour.provisioning.v1.RetryJobResponse
-	26, // 51: busyhour.provisioning.v1.JobService.ListOutcomes:output_type -> busyhour.provisioning.v1.ListOutcomesResponse
-	43, // [43:52] is the sub-list for method output_type
-	34, // [34:43] is the sub-list for method input_type
-	34, // [34:34] is the sub-list for extension type_name
-	34, // [34:34] is the sub-list for extension extendee
-	0,  // [0:34] is the sub-list for field type_name
+	3,  // 7: busyhour.provisioning.v1.Step.state:type_name -> busyhour.provisioning.v1.Step.State
+	32, // 8: busyhour.provisioning.v1.Step.at:type_name -> google.protobuf.Timestamp
+	31, // 9: busyhour.provisioning.v1.Step.told:type_name -> busyhour.common.v1.Revision
+	1,  // 10: busyhour.provisioning.v1.Outcome.outcome:type_name -> busyhour.provisioning.v1.ItemOutcome
+	31, // 11: busyhour.provisioning.v1.Outcome.revision:type_name -> busyhour.common.v1.Revision
+	32, // 12: busyhour.provisioning.v1.Outcome.at:type_name -> google.protobuf.Timestamp
+	5,  // 13: busyhour.provisioning.v1.Outcome.request:type_name -> busyhour.provisioning.v1.Request
+	32, // 14: busyhour.provisioning.v1.Outcome.begun_at:type_name -> google.protobuf.Timestamp
+	6,  // 15: busyhour.provisioning.v1.Outcome.steps:type_name -> busyhour.provisioning.v1.Step
+	33, // 16: busyhour.provisioning.v1.Outcome.before:type_name -> busyhour.provisioning.v1.DirectoryEntry
+	32, // 17: busyhour.provisioning.v1.Job.created_at:type_name -> google.protobuf.Timestamp
+	32, // 18: busyhour.provisioning.v1.Job.accepted_at:type_name -> google.protobuf.Timestamp
+	0,  // 19: busyhour.provisioning.v1.Job.priority:type_name -> busyhour.provisioning.v1.Priority
+	32, // 20: busyhour.provisioning.v1.Job.paused_at:type_name -> google.protobuf.Timestamp
+	32, // 21: busyhour.provisioning.v1.Job.cancelled_at:type_name -> google.protobuf.Timestamp
+	9,  // 22: busyhour.provisioning.v1.Job.file:type_name -> busyhour.provisioning.v1.File
+	32, // 23: busyhour.provisioning.v1.Job.changed_at:type_name -> google.protobuf.Timestamp
+	4,  // 24: busyhour.provisioning.v1.CreateJobRequest.items:type_name -> busyhour.provisioning.v1.Item
+	0,  // 25: busyhour.provisioning.v1.CreateJobRequest.priority:type_name -> busyhour.provisioning.v1.Priority
+	8,  // 26: busyhour.provisioning.v1.CreateJobResponse.job:type_name -> busyhour.provisioning.v1.Job
+	0,  // 27: busyhour.provisioning.v1.ImportAgentsRequest.priority:type_name -> busyhour.provisioning.v1.Priority
+	8,  // 28: busyhour.provisioning.v1.ImportAgentsResponse.job:type_name -> busyhour.provisioning.v1.Job
+	10, // 29: busyhour.provisioning.v1.ImportAgentsResponse.errors:type_name -> busyhour.provisioning.v1.LineError
+	8,  // 30: busyhour.provisioning.v1.GetJobResponse.job:type_name -> busyhour.provisioning.v1.Job
+	8,  // 31: busyhour.provisioning.v1.ListJobsResponse.jobs:type_name -> busyhour.provisioning.v1.Job
+	8,  // 32: busyhour.provisioning.v1.PauseJobResponse.job:type_name -> busyhour.provisioning.v1.Job
+	8,  // 33: busyhour.provisioning.v1.ResumeJobResponse.job:type_name -> busyhour.provisioning.v1.Job
+	8,  // 34: busyhour.provisioning.v1.CancelJobResponse.job:type_name -> busyhour.provisioning.v1.Job
+	0,  // 35: busyhour.provisioning.v1.RetryJobRequest.priority:type_name -> busyhour.provisioning.v1.Priority
+	8,  // 36: busyhour.provisioning.v1.RetryJobResponse.job:type_name -> busyhour.provisioning.v1.Job
+	1,  // 37: busyhour.provisioning.v1.ListOutcomesRequest.outcome:type_name -> busyhour.provisioning.v1.ItemOutcome
+	7,  // 38: busyhour.provisioning.v1.ListOutcomesResponse.outcomes:type_name -> busyhour.provisioning.v1.Outcome
+	11, // 39: busyhour.provisioning.v1.JobService.CreateJob:input_type -> busyhour.provisioning.v1.CreateJobRequest
+	13, // 40: busyhour.provisioning.v1.JobService.ImportAgents:input_type -> busyhour.provisioning.v1.ImportAgentsRequest
+	15, // 41: busyhour.provisioning.v1.JobService.GetJob:input_type -> busyhour.provisioning.v1.GetJobRequest
+	17, // 42: busyhour.provisioning.v1.JobService.ListJobs:input_type -> busyhour.provisioning.v1.ListJobsRequest
+	19, // 43: busyhour.provisioning.v1.JobService.PauseJob:input_type -> busyhour.provisioning.v1.PauseJobRequest
+	21, // 44: busyhour.provisioning.v1.JobService.ResumeJob:input_type -> busyhour.provisioning.v1.ResumeJobRequest
+	23, // 45: busyhour.provisioning.v1.JobService.CancelJob:input_type -> busyhour.provisioning.v1.CancelJobRequest
+	25, // 46: busyhour.provisioning.v1.JobService.RetryJob:input_type -> busyhour.provisioning.v1.RetryJobRequest
+	27, // 47: busyhour.provisioning.v1.JobService.ListOutcomes:input_type -> busyhour.provisioning.v1.ListOutcomesRequest
+	12, // 48: busyhour.provisioning.v1.JobService.CreateJob:output_type -> busyhour.provisioning.v1.CreateJobResponse
+	14, // 49: busyhour.provisioning.v1.JobService.ImportAgents:output_type -> busyhour.provisioning.v1.ImportAgentsResponse
+	16, // 50: busyhour.provisioning.v1.JobService.GetJob:output_type -> busyhour.provisioning.v1.GetJobResponse
+	18, // 51: busyhour.provisioning.v1.JobService.ListJobs:output_type -> busyhour.provisioning.v1.ListJobsResponse
+	20, // 52: busyhour.provisioning.v1.JobService.PauseJob:output_type -> busyhour.provisioning.v1.PauseJobResponse
+	22, // 53: busyhour.provisioning.v1.JobService.ResumeJob:output_type -> busyhour.provisioning.v1.ResumeJobResponse
+	24, // 54: busyhour.provisioning.v1.JobService.CancelJob:output_type -> busyhour.provisioning.v1.CancelJobResponse
+	26, // 55: busyhour.provisioning.v1.JobService.RetryJob:output_type -> busyhour.provisioning.v1.RetryJobResponse
+	28, // 56: busyhour.provisioning.v1.JobService.ListOutcomes:output_type -> busyhour.provisioning.v1.ListOutcomesResponse
+	48, // [48:57] is the sub-list for method output_type
+	39, // [39:48] is the sub-list for method input_type
+	39, // [39:39] is the sub-list for extension type_name
+	39, // [39:39] is the sub-list for extension extendee
+	0,  // [0:39] is the sub-list for field type_name
 }
 
 func init() { file_busyhour_provisioning_v1_job_proto_init() }
@@ -2312,8 +2506,8 @@ func file_busyhour_provisioning_v1_job_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_busyhour_provisioning_v1_job_proto_rawDesc), len(file_busyhour_provisioning_v1_job_proto_rawDesc)),
-			NumEnums:      3,
-			NumMessages:   24,
+			NumEnums:      4,
+			NumMessages:   25,
 			NumExtensions: 0,
 			NumServices:   1,
 		},
