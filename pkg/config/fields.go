@@ -15,6 +15,10 @@ const envPrefix = "BUSYHOUR_"
 // struct; a field that is not zero then has that default, whatever its tag says.
 type Defaulter interface{ Defaults() }
 
+// Placed is a struct of keys that has to know where it stands, because it stands in several places: under is the prefix of
+// its keys, such as downstream. It may set defaults by it, to fields that are zero.
+type Placed interface{ Place(under string) }
+
 // field is one key of the configuration and where its value goes.
 type field struct {
 	key    string
@@ -52,6 +56,7 @@ func walk(v reflect.Value, prefix string, fields *[]field) error {
 		isLeaf := leaf(v.Field(i))
 		switch {
 		case !isLeaf && (tagged || sf.Anonymous):
+			place(v.Field(i), join(prefix, key))
 			if err := walk(v.Field(i), join(prefix, key), fields); err != nil {
 				return err
 			}
@@ -71,6 +76,15 @@ func walk(v reflect.Value, prefix string, fields *[]field) error {
 		}
 	}
 	return nil
+}
+
+func place(v reflect.Value, under string) {
+	if !v.CanAddr() || !v.Addr().CanInterface() {
+		return
+	}
+	if p, ok := v.Addr().Interface().(Placed); ok {
+		p.Place(under)
+	}
 }
 
 func unique(fields []field, f field) error {

@@ -88,6 +88,31 @@ func TestFlagBeatsEnvironmentBeatsFileBeatsDefault(t *testing.T) {
 	}
 }
 
+type house struct {
+	under string
+	Name  string `key:"name" doc:"What it is called."`
+}
+
+func (h *house) Place(under string) {
+	h.under = under
+	if h.Name == "" {
+		h.Name = "the " + under
+	}
+}
+
+func TestAStructIsToldWhereItStands(t *testing.T) {
+	var c struct {
+		Left  house `key:"left"`
+		Right house `key:"right"`
+	}
+	if err := Load("x", &c, []string{"--right.name=home"}); err != nil {
+		t.Fatal(err)
+	}
+	if c.Left != (house{"left", "the left"}) || c.Right != (house{"right", "home"}) {
+		t.Errorf("got %+v", c)
+	}
+}
+
 func TestListsHaveCommasInTheEnvironmentAndInFlags(t *testing.T) {
 	t.Setenv("BUSYHOUR_KAFKA_BROKERS", "e:1, e:2,")
 	for _, args := range [][]string{nil, {"--kafka.brokers", "e:1,e:2"}} {

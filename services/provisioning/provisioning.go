@@ -1,5 +1,5 @@
 // Package provisioning is the service that keeps the directory of agents and queues, and carries bulk changes into it
-// and into a downstream system. README.md has its commands, facts, keys, topics and subjects as tables.
+// and into downstream systems. README.md has its commands, facts, keys, topics and subjects as tables.
 package provisioning
 
 import (
@@ -19,12 +19,12 @@ import (
 	"github.com/busyhour/busyhour/pkg/eventlog"
 	"github.com/busyhour/busyhour/pkg/rebuild"
 	"github.com/busyhour/busyhour/services/provisioning/internal/command"
-	"github.com/busyhour/busyhour/services/provisioning/internal/connector"
 	"github.com/busyhour/busyhour/services/provisioning/internal/flow"
 	"github.com/busyhour/busyhour/services/provisioning/internal/ingest"
 	"github.com/busyhour/busyhour/services/provisioning/internal/push"
 	"github.com/busyhour/busyhour/services/provisioning/internal/reconcile"
 	"github.com/busyhour/busyhour/services/provisioning/internal/recovery"
+	"github.com/busyhour/busyhour/services/provisioning/internal/saga"
 	"github.com/busyhour/busyhour/services/provisioning/internal/scim"
 	"github.com/busyhour/busyhour/services/provisioning/internal/state"
 	"github.com/busyhour/busyhour/services/provisioning/internal/stream"
@@ -35,10 +35,10 @@ import (
 // Config of the service.
 type Config struct {
 	boot.Common
-	Downstream connector.Config `key:"downstream"`
-	SCIM       scim.Config      `key:"scim"`
-	Work       work.Config      `key:"work"`
-	Reconcile  reconcile.Config `key:"reconcile"`
+	saga.Config
+	SCIM      scim.Config      `key:"scim"`
+	Work      work.Config      `key:"work"`
+	Reconcile reconcile.Config `key:"reconcile"`
 }
 
 // Service is one pod.
@@ -65,9 +65,9 @@ func New(_ context.Context, cfg Config, b *boot.Backends) (*Service, error) {
 	items := stream.New(b.Redis, b.Tenants)
 	in := ingest.New(b.Tenants, s.flow, items, s.producer, b.Log, b.Registry)
 	s.flow.QueueIn(in.Queue)
-	downstream := connector.New(cfg.Downstream, b.Log, b.Registry)
+	downstreams := saga.New(cfg.Config, b.Log, b.Registry)
 	s.reconciler = reconcile.New(cfg.Reconcile, reconcile.Surroundings{
-		Gate: s.store, Directory: s.flow, Downstream: downstream, Jobs: s.flow, Items: s.flow,
+		Gate: s.store, Directory: s.flow, Downstream: reconcile.Of(downstreams), Jobs: s.flow, Items: s.flow,
 		Reports: s.flow, Leases: reconcile.NewLeases(s.store), Tries: reconcile.NewTries(s.store),
 	}, b.Pod, b.Log, b.Registry)
 	var err error
@@ -95,7 +95,7 @@ func New(_ context.Context, cfg Config, b *boot.Backends) (*Service, error) {
 		{Name: "recovery", Run: s.recovery.Run},
 		{Name: "compactor", Run: compactor.Run},
 		{Name: "auditor", Run: auditor.Run},
-		{Name: "workers", Run: work.New(cfg.Work, s.store, items, s.flow, downstream, b.Pod, b.Log, b.Registry).Run},
+		{Name: "workers", Run: work.New(cfg.Work, s.store, items, s.flow, downstreams, b.Pod, b.Log, b.Registry).Run},
 		{Name: "sweep", Run: sweep.New(s.store, s.flow, in, b.Log, b.Registry).Run},
 		{Name: "reconciler", Run: s.reconciler.Run},
 		{Name: "requeue", Run: recovery.NewRequeue(s.store, in, b.Kafka, b.Pod, b.Log, b.Registry).Run},

@@ -18,6 +18,10 @@ const (
 
 // Config says what the downstream is and how it is to be treated.
 type Config struct {
+	// under is what the keys stand under; see Place.
+	under string
+
+	Name              string        `key:"name" doc:"What people and metrics call it; the prefix of its keys if it is not set. Letters, digits, - and _, up to 64."`
 	Kind              string        `key:"kind" default:"http" doc:"http: an agent is put as JSON at an address of its own. scim: an agent is a user of a SCIM 2.0 server."`
 	URL               string        `key:"url" doc:"http: where an agent is put, for instance https://crm.example/agents/{id}; scim: where the server is, for instance https://crm.example/scim/v2. {tenant}, and for http {id}, are filled in. Empty: there is no downstream."`
 	Method            string        `key:"method" default:"PUT" doc:"http: how an agent is put, PUT or POST."`
@@ -45,6 +49,24 @@ type Config struct {
 	Burst             int           `key:"burst" default:"0" doc:"Calls that may be made at once after a while without any, within rate; 0: a tenth of rate, at least 1."`
 	BreakAfter        int           `key:"break.after" default:"10" doc:"Calls in a row that go wrong before no more are made for a while."`
 	BreakFor          time.Duration `key:"break.for" default:"5s" doc:"How long none are made; then one is tried."`
+	Compensate        bool          `key:"compensate" default:"false" doc:"If another downstream refuses an item that this one has taken, this one is told to put the agent back as it was before the item."`
+}
+
+// Place says under what prefix the keys stand, for instance downstream2: errors name them so. It is the name, unless there
+// is another.
+func (c *Config) Place(under string) {
+	c.under = under
+	if c.Name == "" {
+		c.Name = under
+	}
+}
+
+// key as it is written in a configuration.
+func (c *Config) key(name string) string {
+	if c.under == "" {
+		return "downstream." + name
+	}
+	return c.under + "." + name
 }
 
 // Validate says everything that is wrong, at once.
@@ -55,9 +77,10 @@ func (c *Config) Validate() error {
 	var problems []error
 	want := want(func(ok bool, format string, args ...any) {
 		if !ok {
-			problems = append(problems, fmt.Errorf("downstream."+format, args...))
+			problems = append(problems, fmt.Errorf(c.key(format), args...))
 		}
 	})
+	want(isName(c.Name), "name: %q is no name; use letters, digits, - and _, up to 64", c.Name)
 	want.address("url", c.URL)
 	if c.DeleteURL != "" {
 		want.address("delete_url", c.DeleteURL)
@@ -87,6 +110,15 @@ func (c *Config) Validate() error {
 	return errors.Join(problems...)
 }
 
+func isName(name string) bool {
+	for _, r := range name {
+		if !('a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9' || r == '-' || r == '_') {
+			return false
+		}
+	}
+	return 0 < len(name) && len(name) <= 64
+}
+
 func (c *Config) burst() int {
 	if c.Burst > 0 {
 		return c.Burst
@@ -108,7 +140,7 @@ type want func(ok bool, format string, args ...any)
 func (w want) address(key, address string) {
 	u, err := parse(address)
 	if err == nil && u.User != nil {
-		w(false, "%s: there is a user in the address; leave it out, and set downstream.user", key)
+		w(false, "%s: there is a user in the address; leave it out, and set user and password", key)
 		return
 	}
 	w(absolute(address) || strings.Contains(address, "@"), "%s: %q is not an http or https address", key, address)

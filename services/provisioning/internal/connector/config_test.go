@@ -29,6 +29,28 @@ func TestWhatIsNotSet(t *testing.T) {
 	}
 }
 
+func TestErrorsNameTheKeysOfTheRightDownstream(t *testing.T) {
+	var l struct {
+		First  Config `key:"downstream"`
+		Second Config `key:"downstream2"`
+	}
+	err := keys.Load("provisioning", &l, []string{
+		"--downstream.url=https://a.example/{id}", "--downstream2.url=https://b.example/{id}", "--downstream2.name=c r m",
+		"--downstream2.attempts=0", "--downstream2.oauth2.client_id=us",
+	})
+	for _, want := range []string{"downstream2.name:", "downstream2.attempts:", "downstream2.oauth2.token_url:"} {
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%v does not name %s", err, want)
+		}
+	}
+	if err != nil && strings.Contains(err.Error(), "downstream.") {
+		t.Errorf("%v names the first, and that is well", err)
+	}
+	if l.First.Name != "downstream" {
+		t.Errorf("the first is called %q", l.First.Name)
+	}
+}
+
 func TestNoIdempotencyHeaderIsWantedByFlagOrFile(t *testing.T) {
 	file := write(t, filepath.Join(t.TempDir(), "c.yaml"), "downstream:\n  idempotency_header: ''\n  success: 200-299,409\n  rate: 2.5\n")
 	for _, arg := range []string{"--downstream.idempotency_header=", "--config=" + file} {

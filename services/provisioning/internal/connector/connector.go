@@ -58,10 +58,10 @@ func New(cfg Config, log *zap.Logger, reg prometheus.Registerer) *Connector {
 	if cfg.URL == "" {
 		return nil
 	}
-	c := &Connector{cfg: cfg, room: newRoom(cfg.Concurrency), pace: newPace(cfg), metrics: newMetrics(reg), log: log}
+	c := &Connector{cfg: cfg, room: newRoom(cfg.Concurrency), pace: newPace(cfg), metrics: newMetrics(reg, cfg.Name), log: log.With(zap.String("downstream", cfg.Name))}
 	c.way = wayTo(cfg, newWire(cfg, c.pace, c.metrics))
 	c.breaker = gobreaker.NewTwoStepCircuitBreaker[struct{}](gobreaker.Settings{
-		Name:          "downstream",
+		Name:          cfg.Name,
 		Timeout:       cfg.BreakFor,
 		ReadyToTrip:   func(n gobreaker.Counts) bool { return n.ConsecutiveFailures >= uint32(cfg.BreakAfter) },
 		IsExcluded:    func(err error) bool { return err != nil && !errors.Is(err, errWentWrong) },

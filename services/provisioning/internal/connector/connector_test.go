@@ -34,7 +34,7 @@ func answer(status int, body string, headers ...string) *http.Response {
 
 func config() Config {
 	return Config{
-		Kind: kindHTTP, URL: "https://crm.example/{tenant}/agents/{id}", Method: http.MethodPut,
+		Name: "crm", Kind: kindHTTP, URL: "https://crm.example/{tenant}/agents/{id}", Method: http.MethodPut,
 		DeleteMethod: http.MethodDelete, ContentType: "application/json", Success: []string{"200-299"}, IdempotencyHeader: "Idempotency-Key",
 		Timeout: 10 * time.Second, Attempts: 4,
 		BackoffMin: 200 * time.Millisecond, BackoffMax: 10 * time.Second, Concurrency: 16, BreakAfter: 10, BreakFor: 5 * time.Second,

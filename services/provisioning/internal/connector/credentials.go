@@ -8,6 +8,7 @@ import (
 
 // credentials say who we are.
 type credentials interface {
+	// show begins its errors with the key that they are about, without the prefix.
 	show(ctx context.Context) (shown, error)
 	// refused is told that the downstream did not know us by what it was shown; true: there may be another to show.
 	refused(shown) bool

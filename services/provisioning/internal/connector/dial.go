@@ -36,20 +36,20 @@ func transportWith(cfg Config, by *tls.Config) *http.Transport {
 	t.MaxResponseHeaderBytes = 64 << 10
 	d := &net.Dialer{Timeout: cfg.Timeout, KeepAlive: 30 * time.Second}
 	if !cfg.Private {
-		d.Control = publicOnly
+		d.Control = cfg.publicOnly
 	}
 	t.DialContext = d.DialContext
 	return t
 }
 
 // publicOnly sees the address that is really dialled, after every look-up, so no name can lead elsewhere later on.
-func publicOnly(_, address string, _ syscall.RawConn) error {
+func (c *Config) publicOnly(_, address string, _ syscall.RawConn) error {
 	at, err := netip.ParseAddrPort(address)
 	if err != nil {
 		return fmt.Errorf("%s is no address: %w", address, err)
 	}
 	if !public(at.Addr()) {
-		return fmt.Errorf("%s is not a public address: set downstream.private to true if the downstream is in your own network", at.Addr())
+		return fmt.Errorf("%s is not a public address: set %s to true if the downstream is in your own network", at.Addr(), c.key("private"))
 	}
 	return nil
 }

@@ -93,17 +93,17 @@ func (t *tokens) words(ctx context.Context, err error) error {
 	var u *url.Error
 	switch {
 	case errors.Is(ctx.Err(), context.DeadlineExceeded):
-		return fmt.Errorf("downstream.oauth2: no token within %s", t.cfg.Timeout)
+		return fmt.Errorf("oauth2: no token within %s", t.cfg.Timeout)
 	case errors.As(err, &no):
 		text := no.Response.Status
 		if no.ErrorCode != "" {
 			text += ": " + printable(no.ErrorCode)
 		}
-		return fmt.Errorf("downstream.oauth2: the token server answers %s; look at client_id, client_secret and scopes", hide(text, []string{t.server.ClientSecret}))
+		return fmt.Errorf("oauth2: the token server answers %s; look at client_id, client_secret and scopes", hide(text, []string{t.server.ClientSecret}))
 	case errors.As(err, &u):
 		err = u.Err
 	}
-	return fmt.Errorf("downstream.oauth2: no token: %s", hide(printable(err.Error()), []string{t.server.ClientSecret}))
+	return fmt.Errorf("oauth2: no token: %s", hide(printable(err.Error()), []string{t.server.ClientSecret}))
 }
 
 // refused throws the token away, unless another has come in its place already.

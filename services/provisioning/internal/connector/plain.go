@@ -70,7 +70,7 @@ func (p *plain) tell(ctx context.Context, change Change) said {
 	} else {
 		var err error
 		if r.body, err = p.body.of(change); err != nil {
-			return said{kind: refused, words: "encode agent " + change.Agent.GetId() + " by downstream.body: " + err.Error()}
+			return said{kind: refused, words: "encode agent " + change.Agent.GetId() + " by " + p.cfg.key("body") + ": " + err.Error()}
 		}
 	}
 	r.address = filled(r.address, change.Tenant, change.Agent)
@@ -81,7 +81,7 @@ func (p *plain) tell(ctx context.Context, change Change) said {
 	case a.status == 0:
 		return a.said
 	}
-	return p.success.judge(a)
+	return p.success.judge(a, p.cfg.key("success"))
 }
 
 func filled(address, tenant string, agent *provisioningv1.Agent) string {

@@ -10,7 +10,7 @@ import (
 )
 
 // ErrUnreadable says that agents cannot be read back from the downstream as it is configured.
-var ErrUnreadable = errors.New("downstream.read_url is empty, so no agent can be read back; set it")
+var ErrUnreadable = errors.New("read_url is empty, so no agent can be read back; set it")
 
 // sight is what was seen in the downstream.
 type sight struct {
@@ -27,7 +27,7 @@ func (c *Connector) Read(ctx context.Context, tenant string, agent *provisioning
 		return nil, true, nil
 	}
 	if c.cfg.Kind == kindHTTP && c.cfg.ReadURL == "" {
-		return nil, false, ErrUnreadable
+		return nil, false, fmt.Errorf("downstream %s: %w", c.cfg.Name, ErrUnreadable)
 	}
 	var seen sight
 	last, _, err := c.insist(ctx, func(ctx context.Context) (last said) {
@@ -38,7 +38,7 @@ func (c *Connector) Read(ctx context.Context, tenant string, agent *provisioning
 		err = errors.New(last.words)
 	}
 	if err != nil {
-		return nil, false, fmt.Errorf("read agent %s back from the downstream: %w", agent.GetId(), err)
+		return nil, false, fmt.Errorf("read agent %s back from %s: %w", agent.GetId(), c.cfg.Name, err)
 	}
 	return inAllWords(seen.differences), seen.found, nil
 }
@@ -55,11 +55,11 @@ func (s *scim) look(ctx context.Context, tenant string, agent *provisioningv1.Ag
 func (p *plain) look(ctx context.Context, tenant string, agent *provisioningv1.Agent) (sight, said) {
 	text, err := p.body.of(Change{Tenant: tenant, Agent: agent})
 	if err != nil {
-		return sight{}, said{kind: refused, words: "encode agent " + agent.GetId() + " by downstream.body: " + err.Error()}
+		return sight{}, said{kind: refused, words: "encode agent " + agent.GetId() + " by " + p.cfg.key("body") + ": " + err.Error()}
 	}
 	var wanted, there map[string]any
 	if err := decode(text, &wanted); err != nil {
-		return sight{}, said{kind: refused, words: "downstream.body makes no JSON object of agent " + agent.GetId() + ": " + err.Error()}
+		return sight{}, said{kind: refused, words: p.cfg.key("body") + " makes no JSON object of agent " + agent.GetId() + ": " + err.Error()}
 	}
 	a := p.wire.send(ctx, request{method: http.MethodGet, address: filled(p.cfg.ReadURL, tenant, agent), header: http.Header{"Accept": {"application/json"}}})
 	switch {

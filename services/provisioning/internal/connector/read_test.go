@@ -31,10 +31,10 @@ func TestReadingASCIMUserBack(t *testing.T) {
 		{"with too much", []any{200, there(strings.Replace(same, `"queues": ["sales"]`, `"queues": ["sales"], "vip": true`, 1))}, []string{
 			agentSchema + ":vip is true, should not be there",
 		}, true, ""},
-		{"in two places", []any{200, there(same, same)}, nil, false, `read agent bea back from the downstream: it has 2 users with the externalId "acme/bea": leave one`},
-		{"refused", []any{403, "no"}, nil, false, "read agent bea back from the downstream: 403 Forbidden: no"},
+		{"in two places", []any{200, there(same, same)}, nil, false, `read agent bea back from crm: it has 2 users with the externalId "acme/bea": leave one`},
+		{"refused", []any{403, "no"}, nil, false, "read agent bea back from crm: 403 Forbidden: no"},
 		{"at last", []any{503, "", 429, "", 200, there(same)}, nil, true, ""},
-		{"never", []any{500, "", 500, "", 500, "", 500, ""}, nil, false, "read agent bea back from the downstream: it went wrong 4 times, at last: 500 Internal Server Error"},
+		{"never", []any{500, "", 500, "", 500, "", 500, ""}, nil, false, "read agent bea back from crm: it went wrong 4 times, at last: 500 Internal Server Error"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {

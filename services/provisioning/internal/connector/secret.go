@@ -13,18 +13,18 @@ import (
 // secret is a value that nobody may see: a text, or what stands in a file.
 type secret struct{ key, text, file string }
 
-// read is the secret as it stands now. The error goes into outcomes, so it does not name the file.
+// read is the secret as it stands now. The error begins with the key, and goes into outcomes, so it does not name the file.
 func (s secret) read() (string, error) {
 	if s.file == "" {
 		return s.text, nil
 	}
 	text, err := os.ReadFile(s.file)
 	if err != nil {
-		return "", fmt.Errorf("downstream.%s_file: %w", s.key, withoutPath(err))
+		return "", fmt.Errorf("%s_file: %w", s.key, withoutPath(err))
 	}
 	now := strings.TrimSpace(string(text))
 	if now == "" {
-		return "", fmt.Errorf("downstream.%s_file: the file is empty", s.key)
+		return "", fmt.Errorf("%s_file: the file is empty", s.key)
 	}
 	return now, nil
 }

@@ -42,13 +42,13 @@ func (s statuses) have(status int) bool {
 	return false
 }
 
-// judge is the last word on an answer that has come.
-func (s statuses) judge(a reply) said {
+// judge is the last word on an answer that has come. key is where the statuses are configured.
+func (s statuses) judge(a reply, key string) said {
 	switch {
 	case s.have(a.status):
 		return said{}
 	case a.kind == taken:
-		return said{kind: refused, words: a.words + ", which is not in downstream.success"}
+		return said{kind: refused, words: a.words + ", which is not in " + key}
 	}
 	return a.said
 }

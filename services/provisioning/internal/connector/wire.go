@@ -63,7 +63,7 @@ func (w *wire) call(ctx context.Context, r request) (reply, shown) {
 	}
 	shown, err := w.who.show(ctx)
 	if err != nil {
-		return reply{said: said{kind: wentWrong, words: err.Error()}}, shown
+		return reply{said: said{kind: wentWrong, words: w.cfg.key(err.Error())}}, shown
 	}
 	ctx, cancel := context.WithTimeout(ctx, w.cfg.Timeout)
 	defer cancel()
@@ -89,7 +89,7 @@ func (w *wire) call(ctx context.Context, r request) (reply, shown) {
 func (w *wire) request(ctx context.Context, r request) (*http.Request, error) {
 	req, err := http.NewRequestWithContext(ctx, r.method, r.address, bytes.NewReader(r.body))
 	if err != nil {
-		return nil, fmt.Errorf("downstream.url: %s", w.withoutAddress(ctx, err))
+		return nil, fmt.Errorf("%s: %s", w.cfg.key("url"), w.withoutAddress(ctx, err))
 	}
 	if r.header != nil {
 		req.Header = r.header.Clone()

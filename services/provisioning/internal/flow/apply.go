@@ -33,10 +33,10 @@ type Applied struct {
 
 // Apply makes an item's change in the directory, and notes with it that the item has begun: a job that is paused or
 // cancelled is one before it or after it. It does not wait for the log; Durable does. A refusal it waits for, for it ends the
-// item, and must not rest on what could be lost.
-func (f *Flow) Apply(ctx context.Context, r *provisioningv1.Request) (*Applied, error) {
+// item, and must not rest on what could be lost. keep: the item is to remember how its agent stood before.
+func (f *Flow) Apply(ctx context.Context, r *provisioningv1.Request, keep bool) (*Applied, error) {
 	w := wishOf(r)
-	standing, result, err := f.commit(ctx, w, state.ItemOf(r), &beginning{request: r})
+	standing, result, err := f.commit(ctx, w, state.ItemOf(r), &beginning{request: r, keep: keep})
 	if err == nil && result.Duplicate { // what the answer that was lost said is not known, and things may have moved on
 		standing, err = f.Current(ctx, r.GetTenant(), result.Record)
 		result.Revision = standing.Revision
@@ -45,12 +45,27 @@ func (f *Flow) Apply(ctx context.Context, r *provisioningv1.Request) (*Applied, 
 	if err != nil && (!refused || no.Code == refusal.Unavailable) {
 		return nil, err
 	}
-	a := &Applied{Standing: standing, durable: make(chan error, 1)}
-	f.store.WhenDurable(r.GetTenant(), result, func(err error) { a.durable <- err })
+	a := f.applied(r, standing, result)
 	if refused {
 		return nil, cmp.Or(a.Durable(ctx), err)
 	}
 	return a, nil
+}
+
+// Resume is Apply for an item of which a downstream has been told: the directory had its change before that, and what
+// stands there now is what the others are told.
+func (f *Flow) Resume(ctx context.Context, r *provisioningv1.Request) (*Applied, error) {
+	standing, result, err := f.current(ctx, r.GetTenant(), state.Named(job.Entity(r.GetItem())))
+	if err != nil {
+		return nil, err
+	}
+	return f.applied(r, standing, result), nil
+}
+
+func (f *Flow) applied(r *provisioningv1.Request, s Standing, result commit.Result) *Applied {
+	a := &Applied{Standing: s, durable: make(chan error, 1)}
+	f.store.WhenDurable(r.GetTenant(), result, func(err error) { a.durable <- err })
+	return a
 }
 
 // Durable waits until the change cannot be lost. An item ends only then, or its outcome could outlive its change. It may
@@ -67,6 +82,7 @@ func (a *Applied) Durable(ctx context.Context) error {
 // beginning notes, along with its change, that an item has begun.
 type beginning struct {
 	request   *provisioningv1.Request
+	keep      bool // how the agent stood before
 	item, job *commit.Record
 	ended     *counts // nil if it waits for none
 }
@@ -102,12 +118,16 @@ func (b *beginning) may() error {
 	return nil
 }
 
-func (b *beginning) put(tx *commit.Tx) error {
+func (b *beginning) put(tx *commit.Tx, p directory.Present) error {
 	o, err := state.ItemIn(b.item)
 	if err != nil {
 		return err
 	}
-	begun := job.Begin(o, tx.Now())
+	var before *provisioningv1.DirectoryEntry
+	if b.keep {
+		before = job.Before(p, b.request)
+	}
+	begun := job.Begin(o, before, tx.Now())
 	if begun == nil {
 		return nil
 	}

@@ -86,16 +86,16 @@ type along interface {
 	ask(tx *commit.Tx)
 	// may says what stands in the way, before anything is decided.
 	may() error
-	// put puts what goes with the decision into the commit.
-	put(tx *commit.Tx) error
+	// put puts what goes with the decision into the commit. p is the entry before it.
+	put(tx *commit.Tx, p directory.Present) error
 }
 
 // alone is an entry and nothing else.
 type alone struct{}
 
-func (alone) ask(*commit.Tx)       {}
-func (alone) may() error           { return nil }
-func (alone) put(*commit.Tx) error { return nil }
+func (alone) ask(*commit.Tx)                          {}
+func (alone) may() error                              { return nil }
+func (alone) put(*commit.Tx, directory.Present) error { return nil }
 
 // commit makes a change, and tells of it at once. op is the operation's id.
 func (f *Flow) commit(ctx context.Context, w wish, op string, with along) (Standing, commit.Result, error) {
@@ -129,10 +129,10 @@ func decide(ctx context.Context, tx *commit.Tx, w wish, op string, with along) (
 	}
 	after, err := w.move(present, proto.CloneOf(w.entry), tx.Now())
 	if err != nil || after == nil {
-		return present.Entry, cmp.Or(err, with.put(tx))
+		return present.Entry, cmp.Or(err, with.put(tx, present))
 	}
 	tx.Guard(loaded.queues...)
-	return after, cmp.Or(state.PutEntry(tx, loaded.entry, present, after), with.put(tx))
+	return after, cmp.Or(state.PutEntry(tx, loaded.entry, present, after), with.put(tx, present))
 }
 
 // loaded is what a decision about an entry rests on.

@@ -2,6 +2,7 @@ package flow
 
 import (
 	"context"
+	"fmt"
 	"strings"
 	"time"
 
@@ -95,6 +96,19 @@ func (f *Flow) Finish(ctx context.Context, tenant, name string, v job.Verdict) (
 	})
 }
 
+// Step keeps what came of telling a downstream of an item, and returns the item as it stands after. The error is ErrEnded if
+// it has ended meanwhile.
+func (f *Flow) Step(ctx context.Context, tenant, name string, s *provisioningv1.Step) (*provisioningv1.Outcome, error) {
+	op := fmt.Sprintf("step/%s/%s", s.GetDownstream(), s.GetState())
+	o, err := f.changeItem(ctx, tenant, name, op, func(have *provisioningv1.Outcome, now time.Time) *provisioningv1.Outcome {
+		return job.PutStep(have, s, now)
+	})
+	if err == nil && (o == nil || job.Final(o)) {
+		err = ErrEnded
+	}
+	return o, err
+}
+
 // changeItem decides about one item and returns it as it stands after.
 func (f *Flow) changeItem(ctx context.Context, tenant, name, op string, decide func(*provisioningv1.Outcome, time.Time) *provisioningv1.Outcome) (o *provisioningv1.Outcome, err error) {
 	result, err := f.store.Do(ctx, tenant, op+":"+name, func(ctx context.Context, tx *commit.Tx) error {
@@ -176,7 +190,13 @@ func unverified(tenant string) error {
 }
 
 // Current reads an entry as it stands now, by the name of its record. Downstreams are told of it, so it must be verified.
-func (f *Flow) Current(ctx context.Context, tenant, record string) (s Standing, err error) {
+func (f *Flow) Current(ctx context.Context, tenant, record string) (Standing, error) {
+	s, _, err := f.current(ctx, tenant, record)
+	return s, err
+}
+
+// current also gives what WhenDurable waits by.
+func (f *Flow) current(ctx context.Context, tenant, record string) (s Standing, result commit.Result, err error) {
 	err = f.readVerified(ctx, tenant, func(ctx context.Context, tx *commit.Tx) error {
 		r := tx.Record(record)
 		if err := tx.Fetch(ctx); err != nil {
@@ -184,7 +204,8 @@ func (f *Flow) Current(ctx context.Context, tenant, record string) (s Standing, 
 		}
 		p, err := state.Present(r)
 		s = Standing{p.Entry, r.Revision}
+		result = commit.Result{Record: record, Revision: r.Revision, Previous: r.Revision, Epoch: tx.Epoch()}
 		return err
 	})
-	return s, err
+	return s, result, err
 }

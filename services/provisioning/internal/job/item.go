@@ -50,13 +50,14 @@ func Take(have *provisioningv1.Outcome, r *provisioningv1.Request, now time.Time
 	return o
 }
 
-// Begin says that the directory has the item's change; nil if that was said before.
-func Begin(have *provisioningv1.Outcome, now time.Time) *provisioningv1.Outcome {
+// Begin says that the directory has the item's change; nil if that was said before. before is how its agent stood there,
+// nil if that is not kept.
+func Begin(have *provisioningv1.Outcome, before *provisioningv1.DirectoryEntry, now time.Time) *provisioningv1.Outcome {
 	if have.GetBegunAt() != nil {
 		return nil
 	}
 	o := proto.CloneOf(have)
-	o.BegunAt = timestamppb.New(now)
+	o.BegunAt, o.Before = timestamppb.New(now), before
 	return o
 }
 
@@ -69,6 +70,8 @@ type Verdict struct {
 	Attempts uint32
 	// Note is what a person should know of an item that was applied.
 	Note string
+	// Last step, which the item's record has not; nil if it has them all.
+	Last *provisioningv1.Step
 }
 
 // Finish ends a pending item. It returns nil if the item has ended before: the first verdict stands.
@@ -82,8 +85,12 @@ func Finish(have *provisioningv1.Outcome, v Verdict, now time.Time) *provisionin
 	}
 	o := outcome(have.GetRequest(), kind, now)
 	o.Reason, o.Attempts, o.Note, o.BegunAt = v.Reason, v.Attempts, v.Note, have.GetBegunAt()
+	o.Steps = have.GetSteps()
+	if v.Last != nil {
+		o.Steps = steps(have, v.Last, now)
+	}
 	if !v.Applied {
-		o.Request = have.GetRequest()
+		o.Request, o.Before = have.GetRequest(), have.GetBefore()
 	}
 	return o
 }
@@ -106,6 +113,9 @@ func Expired(have *provisioningv1.Outcome, j *provisioningv1.Job, now time.Time)
 	}
 	if Final(have) || j.GetPausedAt() != nil || now.Before(since.Add(Patience)) {
 		return Verdict{}, false
+	}
+	if some := takers(have); some != "" {
+		return Verdict{Reason: fmt.Sprintf("not every downstream took it within %s%s", Patience, some), Attempts: attempts(have)}, true
 	}
 	return Verdict{Reason: fmt.Sprintf("no downstream took it within %s", Patience)}, true
 }

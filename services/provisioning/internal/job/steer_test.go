@@ -86,7 +86,7 @@ func TestOnlyWhatHasNotBegunIsCancelled(t *testing.T) {
 	if o.GetOutcome() != provisioningv1.ItemOutcome_ITEM_OUTCOME_CANCELLED || o.GetReason() != "its job was cancelled by eve" || !Final(o) {
 		t.Errorf("cancelled: %v", o)
 	}
-	begun := Begin(pending, noon)
+	begun := Begin(pending, nil, noon)
 	for name, have := range map[string]*provisioningv1.Outcome{"begun": begun, "ended": Finish(begun, Verdict{Applied: true}, noon)} {
 		if o := Cancel(have, cancelled, noon); o != nil {
 			t.Errorf("%s: cancelled as %v", name, o)
@@ -95,7 +95,7 @@ func TestOnlyWhatHasNotBegunIsCancelled(t *testing.T) {
 	if o := Cancel(pending, j, noon); o != nil {
 		t.Errorf("of a job that goes on: %v", o)
 	}
-	if Begin(begun, noon) != nil {
+	if Begin(begun, nil, noon) != nil {
 		t.Error("begun twice")
 	}
 }

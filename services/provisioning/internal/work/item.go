@@ -11,10 +11,8 @@ import (
 
 	provisioningv1 "github.com/busyhour/busyhour/api/gen/busyhour/provisioning/v1"
 	"github.com/busyhour/busyhour/pkg/refusal"
-	"github.com/busyhour/busyhour/services/provisioning/internal/connector"
 	"github.com/busyhour/busyhour/services/provisioning/internal/flow"
 	"github.com/busyhour/busyhour/services/provisioning/internal/job"
-	"github.com/busyhour/busyhour/services/provisioning/internal/state"
 	"github.com/busyhour/busyhour/services/provisioning/internal/stream"
 )
 
@@ -56,7 +54,7 @@ func (p *Pool) once(ctx context.Context, n stream.Namespace, e stream.Entry) err
 	if o == nil || job.Final(o) { // forgotten, or ended by another run
 		return p.stream.Done(ctx, n, e)
 	}
-	v, err := p.verdict(ctx, o.GetRequest())
+	v, err := p.verdict(ctx, o)
 	switch {
 	case errors.Is(err, flow.ErrEnded):
 		return p.stream.Done(ctx, n, e)
@@ -100,64 +98,45 @@ func (p *Pool) putOff(ctx context.Context, n stream.Namespace, e stream.Entry) e
 	return p.stream.Again(ctx, n, e)
 }
 
-// verdict makes the change, here and in the downstream.
-func (p *Pool) verdict(ctx context.Context, r *provisioningv1.Request) (v job.Verdict, err error) {
+// verdict makes the change, here and in the downstreams.
+func (p *Pool) verdict(ctx context.Context, o *provisioningv1.Outcome) (v job.Verdict, err error) {
+	r := o.GetRequest()
 	defer func() {
 		if panicked := recover(); panicked != nil { // it would panic again, and take the pod with it
 			p.log.Error("item panicked", zap.String("job", r.GetJobId()), zap.Uint32("number", r.GetNumber()), zap.Any("panic", panicked), zap.ByteString("stack", debug.Stack()))
 			v, err = job.Verdict{Reason: fmt.Sprintf("internal error: %v", panicked)}, nil
 		}
 	}()
-	applied, err := p.flow.Apply(ctx, r)
+	applied, err := p.apply(ctx, o)
 	if no, ok := refusal.As(err); ok && no.Code != refusal.Unavailable {
 		return job.Verdict{Reason: no.Error()}, nil
 	}
 	if err != nil {
 		return v, err
 	}
-	answer, err := p.tell(ctx, r, applied.Standing)
+	v, err = p.tell(ctx, o, applied.Standing)
 	if err != nil {
 		return v, err
 	}
 	if err := applied.Durable(ctx); err != nil {
 		return v, err
 	}
-	return job.Verdict{
-		Applied: answer.Refused == "", Reason: answer.Refused, Attempts: answer.Attempts, Note: p.flow.Note(ctx, r),
-	}, nil
+	v.Note = p.flow.Note(ctx, r)
+	return v, nil
 }
 
-// tell tells the downstream how the agent stands in the directory; of queues it hears nothing. If that has changed meanwhile, it tells it again:
-// whoever is last to tell has told the latest, whatever order the calls came in.
-func (p *Pool) tell(ctx context.Context, r *provisioningv1.Request, s flow.Standing) (connector.Answer, error) {
-	var attempts uint32
-	for p.downstream != nil && !job.OfQueue(r.GetItem()) {
-		a, err := p.downstream.Send(ctx, changeTo(r, s))
-		attempts += a.Attempts
-		if err != nil || a.Refused != "" {
-			return connector.Answer{Attempts: attempts, Refused: a.Refused}, err
-		}
-		now, err := p.flow.Current(ctx, r.GetTenant(), state.Agent(r.GetItem().GetAgent().GetId()))
-		if err != nil {
-			return a, err
-		}
-		if now.Revision == s.Revision {
-			break
-		}
-		s = now
+// apply makes the change in the directory. Of an item whose steps have begun it is made.
+func (p *Pool) apply(ctx context.Context, o *provisioningv1.Outcome) (*flow.Applied, error) {
+	if len(o.GetSteps()) > 0 {
+		return p.flow.Resume(ctx, o.GetRequest())
 	}
-	return connector.Answer{Attempts: attempts}, nil
+	return p.flow.Apply(ctx, o.GetRequest(), p.downstreams.Compensates())
 }
 
-// changeTo is how an agent stands. The key names the item and the revision: the same change has the same key.
-func changeTo(r *provisioningv1.Request, s flow.Standing) connector.Change {
-	c := connector.Change{
-		Tenant: r.GetTenant(), Agent: s.Entry.GetAgent(), Deleted: s.Entry == nil || s.Entry.GetDeleted(),
-		Key:    fmt.Sprintf("%s/%d@%s", r.GetJobId(), r.GetNumber(), s.Revision),
-		Urgent: job.PriorityOfRequest(r) == provisioningv1.Priority_PRIORITY_URGENT,
+// tell tells the downstreams how the agent stands in the directory; of queues they hear nothing.
+func (p *Pool) tell(ctx context.Context, o *provisioningv1.Outcome, s flow.Standing) (job.Verdict, error) {
+	if job.OfQueue(o.GetRequest().GetItem()) {
+		return job.Verdict{Applied: true}, nil
 	}
-	if c.Agent == nil {
-		c.Agent = &provisioningv1.Agent{Id: r.GetItem().GetAgent().GetId()}
-	}
-	return c
+	return p.downstreams.Run(ctx, p.flow, o, s)
 }

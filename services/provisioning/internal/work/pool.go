@@ -1,7 +1,7 @@
-// Package work runs items: it takes them from the stream, makes their change in the directory, tells the downstream,
+// Package work runs items: it takes them from the stream, makes their change in the directory, tells the downstreams,
 // and keeps what became of them.
 //
-//	stream ─▶ Pool ─▶ directory commit ─▶ downstream ─▶ both durable ─▶ outcome commit ─▶ out of the stream
+//	stream ─▶ Pool ─▶ directory commit ─▶ downstreams ─▶ all durable ─▶ outcome commit ─▶ out of the stream
 //	            └─ job paused: out of the stream; cancelled: outcome commit; others first: to the end of the stream
 //
 // A run that ends without an outcome leaves its entry in the stream, and another run takes it over. So an item may be
@@ -22,9 +22,9 @@ import (
 
 	provisioningv1 "github.com/busyhour/busyhour/api/gen/busyhour/provisioning/v1"
 	"github.com/busyhour/busyhour/pkg/commit"
-	"github.com/busyhour/busyhour/services/provisioning/internal/connector"
 	"github.com/busyhour/busyhour/services/provisioning/internal/flow"
 	"github.com/busyhour/busyhour/services/provisioning/internal/job"
+	"github.com/busyhour/busyhour/services/provisioning/internal/saga"
 	"github.com/busyhour/busyhour/services/provisioning/internal/stream"
 )
 
@@ -67,23 +67,23 @@ const (
 
 // Pool is the workers of one pod.
 type Pool struct {
-	cfg        Config
-	store      *commit.Store
-	stream     *stream.Stream
-	flow       *flow.Flow
-	downstream *connector.Connector
-	consumer   string
-	log        *zap.Logger
-	metrics    *metrics
+	cfg         Config
+	store       *commit.Store
+	stream      *stream.Stream
+	flow        *flow.Flow
+	downstreams saga.Chain
+	consumer    string
+	log         *zap.Logger
+	metrics     *metrics
 
 	slots *slots
 	items sync.WaitGroup
 }
 
-// New makes a Pool. downstream is nil if there is none.
-func New(cfg Config, store *commit.Store, s *stream.Stream, f *flow.Flow, downstream *connector.Connector, pod string, log *zap.Logger, reg prometheus.Registerer) *Pool {
+// New makes a Pool.
+func New(cfg Config, store *commit.Store, s *stream.Stream, f *flow.Flow, downstreams saga.Chain, pod string, log *zap.Logger, reg prometheus.Registerer) *Pool {
 	return &Pool{
-		cfg: cfg, store: store, stream: s, flow: f, downstream: downstream, log: log, metrics: newMetrics(reg, store, s),
+		cfg: cfg, store: store, stream: s, flow: f, downstreams: downstreams, log: log, metrics: newMetrics(reg, store, s),
 		consumer: pod + "-" + rand.Text()[:6], // after a restart, a pod is another consumer
 		slots:    newSlots(cfg.Concurrency),
 	}
@@ -157,7 +157,7 @@ func (p *Pool) await(ctx context.Context, priority provisioningv1.Priority) erro
 	if priority == provisioningv1.Priority_PRIORITY_URGENT {
 		return ctx.Err()
 	}
-	return p.downstream.Wait(ctx)
+	return p.downstreams.Wait(ctx)
 }
 
 func (p *Pool) takeOver(ctx context.Context, n stream.Namespace, limit int) ([]stream.Entry, error) {

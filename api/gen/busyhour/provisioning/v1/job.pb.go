@@ -290,6 +290,65 @@ func (Item_Kind) EnumDescriptor() ([]byte, []int) {
 	return file_busyhour_provisioning_v1_job_proto_rawDescGZIP(), []int{0, 0}
 }
 
+type Step_State int32
+
+const (
+	Step_STATE_UNSPECIFIED Step_State = 0
+	// It has taken the change.
+	Step_STATE_TOLD Step_State = 1
+	// It has refused the change, or went wrong too often: the item has failed.
+	Step_STATE_REFUSED Step_State = 2
+	// It had taken the change; another refused it, and so it was told to put the agent back as it was before the item.
+	Step_STATE_UNDONE Step_State = 3
+	// That was to be done, and was not.
+	Step_STATE_NOT_UNDONE Step_State = 4
+)
+
+// Enum value maps for Step_State.
+var (
+	Step_State_name = map[int32]string{
+		0: "STATE_UNSPECIFIED",
+		1: "STATE_TOLD",
+		2: "STATE_REFUSED",
+		3: "STATE_UNDONE",
+		4: "STATE_NOT_UNDONE",
+	}
+	Step_State_value = map[string]int32{
+		"STATE_UNSPECIFIED": 0,
+		"STATE_TOLD":        1,
+		"STATE_REFUSED":     2,
+		"STATE_UNDONE":      3,
+		"STATE_NOT_UNDONE":  4,
+	}
+)
+
+func (x Step_State) Enum() *Step_State {
+	p := new(Step_State)
+	*p = x
+	return p
+}
+
+func (x Step_State) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (Step_State) Descriptor() protoreflect.EnumDescriptor {
+	return file_busyhour_provisioning_v1_job_proto_enumTypes[4].Descriptor()
+}
+
+func (Step_State) Type() protoreflect.EnumType {
+	return &file_busyhour_provisioning_v1_job_proto_enumTypes[4]
+}
+
+func (x Step_State) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use Step_State.Descriptor instead.
+func (Step_State) EnumDescriptor() ([]byte, []int) {
+	return file_busyhour_provisioning_v1_job_proto_rawDescGZIP(), []int{2, 0}
+}
+
 type Difference_Action int32
 
 const (
@@ -334,11 +393,11 @@ func (x Difference_Action) String() string {
 }
 
 func (Difference_Action) Descriptor() protoreflect.EnumDescriptor {
-	return file_busyhour_provisioning_v1_job_proto_enumTypes[4].Descriptor()
+	return file_busyhour_provisioning_v1_job_proto_enumTypes[5].Descriptor()
 }
 
 func (Difference_Action) Type() protoreflect.EnumType {
-	return &file_busyhour_provisioning_v1_job_proto_enumTypes[4]
+	return &file_busyhour_provisioning_v1_job_proto_enumTypes[5]
 }
 
 func (x Difference_Action) Number() protoreflect.EnumNumber {
@@ -347,7 +406,7 @@ func (x Difference_Action) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Difference_Action.Descriptor instead.
 func (Difference_Action) EnumDescriptor() ([]byte, []int) {
-	return file_busyhour_provisioning_v1_job_proto_rawDescGZIP(), []int{6, 0}
+	return file_busyhour_provisioning_v1_job_proto_rawDescGZIP(), []int{7, 0}
 }
 
 // Item is one change of a bulk job.
@@ -541,6 +600,96 @@ func (x *Request) GetAfter() uint32 {
 	return 0
 }
 
+// Step is what came of telling one downstream of an item. While the item is pending it says where a worker that takes
+// over goes on.
+type Step struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Its name.
+	Downstream string     `protobuf:"bytes,1,opt,name=downstream,proto3" json:"downstream,omitempty"`
+	State      Step_State `protobuf:"varint,2,opt,name=state,proto3,enum=busyhour.provisioning.v1.Step_State" json:"state,omitempty"`
+	// How often it was asked, for the change and to undo it.
+	Attempts uint32 `protobuf:"varint,3,opt,name=attempts,proto3" json:"attempts,omitempty"`
+	// Of a refusal, or why it was not undone.
+	Words string                 `protobuf:"bytes,4,opt,name=words,proto3" json:"words,omitempty"`
+	At    *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=at,proto3" json:"at,omitempty"`
+	// The revision of the agent in the directory that it was told of last.
+	Told          *v1.Revision `protobuf:"bytes,6,opt,name=told,proto3" json:"told,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Step) Reset() {
+	*x = Step{}
+	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Step) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Step) ProtoMessage() {}
+
+func (x *Step) ProtoReflect() protoreflect.Message {
+	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Step.ProtoReflect.Descriptor instead.
+func (*Step) Descriptor() ([]byte, []int) {
+	return file_busyhour_provisioning_v1_job_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *Step) GetDownstream() string {
+	if x != nil {
+		return x.Downstream
+	}
+	return ""
+}
+
+func (x *Step) GetState() Step_State {
+	if x != nil {
+		return x.State
+	}
+	return Step_STATE_UNSPECIFIED
+}
+
+func (x *Step) GetAttempts() uint32 {
+	if x != nil {
+		return x.Attempts
+	}
+	return 0
+}
+
+func (x *Step) GetWords() string {
+	if x != nil {
+		return x.Words
+	}
+	return ""
+}
+
+func (x *Step) GetAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.At
+	}
+	return nil
+}
+
+func (x *Step) GetTold() *v1.Revision {
+	if x != nil {
+		return x.Told
+	}
+	return nil
+}
+
 // Outcome is the payload of provisioning.outcomes and provisioning.job-state.
 //
 // CloudEvents type: busyhour.provisioning.outcome.v1.
@@ -555,7 +704,7 @@ type Outcome struct {
 	Reason   string                 `protobuf:"bytes,6,opt,name=reason,proto3" json:"reason,omitempty"`
 	Revision *v1.Revision           `protobuf:"bytes,7,opt,name=revision,proto3" json:"revision,omitempty"`
 	At       *timestamppb.Timestamp `protobuf:"bytes,8,opt,name=at,proto3" json:"at,omitempty"`
-	// How often the downstream was asked.
+	// How often the downstreams were asked, all together.
 	Attempts uint32 `protobuf:"varint,9,opt,name=attempts,proto3" json:"attempts,omitempty"`
 	// What was asked for. Kept while the item is pending, and of a failed one, which may be asked for again.
 	Request *Request `protobuf:"bytes,10,opt,name=request,proto3" json:"request,omitempty"`
@@ -564,14 +713,19 @@ type Outcome struct {
 	// When the directory had the change, of which downstreams are told after. Such an item is not cancelled any more.
 	BegunAt *timestamppb.Timestamp `protobuf:"bytes,12,opt,name=begun_at,json=begunAt,proto3" json:"begun_at,omitempty"`
 	// What a person should know of an item that was applied, for instance that the agent still has a contact in hand.
-	Note          string `protobuf:"bytes,13,opt,name=note,proto3" json:"note,omitempty"`
+	Note string `protobuf:"bytes,13,opt,name=note,proto3" json:"note,omitempty"`
+	// What came of telling the downstreams, in the order in which they were told.
+	Steps []*Step `protobuf:"bytes,14,rep,name=steps,proto3" json:"steps,omitempty"`
+	// How the agent stood in the directory before the item: to that a downstream undoes. Deleted: there was none. Kept while
+	// the item is pending, and of a failed one, if a downstream undoes at all. Absent: that is not known.
+	Before        *DirectoryEntry `protobuf:"bytes,15,opt,name=before,proto3" json:"before,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Outcome) Reset() {
 	*x = Outcome{}
-	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[2]
+	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -583,7 +737,7 @@ func (x *Outcome) String() string {
 func (*Outcome) ProtoMessage() {}
 
 func (x *Outcome) ProtoReflect() protoreflect.Message {
-	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[2]
+	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -596,7 +750,7 @@ func (x *Outcome) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Outcome.ProtoReflect.Descriptor instead.
 func (*Outcome) Descriptor() ([]byte, []int) {
-	return file_busyhour_provisioning_v1_job_proto_rawDescGZIP(), []int{2}
+	return file_busyhour_provisioning_v1_job_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *Outcome) GetTenant() string {
@@ -690,6 +844,20 @@ func (x *Outcome) GetNote() string {
 	return ""
 }
 
+func (x *Outcome) GetSteps() []*Step {
+	if x != nil {
+		return x.Steps
+	}
+	return nil
+}
+
+func (x *Outcome) GetBefore() *DirectoryEntry {
+	if x != nil {
+		return x.Before
+	}
+	return nil
+}
+
 // Job sums up a bulk job.
 //
 // Also the payload of what provisioning.outcomes says of a job as a whole, keyed by its id; the counts are zero there.
@@ -732,7 +900,7 @@ type Job struct {
 
 func (x *Job) Reset() {
 	*x = Job{}
-	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[3]
+	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -744,7 +912,7 @@ func (x *Job) String() string {
 func (*Job) ProtoMessage() {}
 
 func (x *Job) ProtoReflect() protoreflect.Message {
-	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[3]
+	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -757,7 +925,7 @@ func (x *Job) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Job.ProtoReflect.Descriptor instead.
 func (*Job) Descriptor() ([]byte, []int) {
-	return file_busyhour_provisioning_v1_job_proto_rawDescGZIP(), []int{3}
+	return file_busyhour_provisioning_v1_job_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *Job) GetId() string {
@@ -913,7 +1081,7 @@ type File struct {
 
 func (x *File) Reset() {
 	*x = File{}
-	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[4]
+	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -925,7 +1093,7 @@ func (x *File) String() string {
 func (*File) ProtoMessage() {}
 
 func (x *File) ProtoReflect() protoreflect.Message {
-	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[4]
+	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -938,7 +1106,7 @@ func (x *File) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use File.ProtoReflect.Descriptor instead.
 func (*File) Descriptor() ([]byte, []int) {
-	return file_busyhour_provisioning_v1_job_proto_rawDescGZIP(), []int{4}
+	return file_busyhour_provisioning_v1_job_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *File) GetName() string {
@@ -975,7 +1143,7 @@ type LineError struct {
 
 func (x *LineError) Reset() {
 	*x = LineError{}
-	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[5]
+	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -987,7 +1155,7 @@ func (x *LineError) String() string {
 func (*LineError) ProtoMessage() {}
 
 func (x *LineError) ProtoReflect() protoreflect.Message {
-	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[5]
+	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1000,7 +1168,7 @@ func (x *LineError) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LineError.ProtoReflect.Descriptor instead.
 func (*LineError) Descriptor() ([]byte, []int) {
-	return file_busyhour_provisioning_v1_job_proto_rawDescGZIP(), []int{5}
+	return file_busyhour_provisioning_v1_job_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *LineError) GetLine() uint32 {
@@ -1043,7 +1211,7 @@ type Difference struct {
 
 func (x *Difference) Reset() {
 	*x = Difference{}
-	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[6]
+	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1055,7 +1223,7 @@ func (x *Difference) String() string {
 func (*Difference) ProtoMessage() {}
 
 func (x *Difference) ProtoReflect() protoreflect.Message {
-	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[6]
+	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1068,7 +1236,7 @@ func (x *Difference) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Difference.ProtoReflect.Descriptor instead.
 func (*Difference) Descriptor() ([]byte, []int) {
-	return file_busyhour_provisioning_v1_job_proto_rawDescGZIP(), []int{6}
+	return file_busyhour_provisioning_v1_job_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *Difference) GetLine() uint32 {
@@ -1120,7 +1288,7 @@ type DifferenceCounts struct {
 
 func (x *DifferenceCounts) Reset() {
 	*x = DifferenceCounts{}
-	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[7]
+	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1132,7 +1300,7 @@ func (x *DifferenceCounts) String() string {
 func (*DifferenceCounts) ProtoMessage() {}
 
 func (x *DifferenceCounts) ProtoReflect() protoreflect.Message {
-	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[7]
+	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1145,7 +1313,7 @@ func (x *DifferenceCounts) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DifferenceCounts.ProtoReflect.Descriptor instead.
 func (*DifferenceCounts) Descriptor() ([]byte, []int) {
-	return file_busyhour_provisioning_v1_job_proto_rawDescGZIP(), []int{7}
+	return file_busyhour_provisioning_v1_job_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *DifferenceCounts) GetCreate() uint32 {
@@ -1196,7 +1364,7 @@ type CreateJobRequest struct {
 
 func (x *CreateJobRequest) Reset() {
 	*x = CreateJobRequest{}
-	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[8]
+	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1208,7 +1376,7 @@ func (x *CreateJobRequest) String() string {
 func (*CreateJobRequest) ProtoMessage() {}
 
 func (x *CreateJobRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[8]
+	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1221,7 +1389,7 @@ func (x *CreateJobRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateJobRequest.ProtoReflect.Descriptor instead.
 func (*CreateJobRequest) Descriptor() ([]byte, []int) {
-	return file_busyhour_provisioning_v1_job_proto_rawDescGZIP(), []int{8}
+	return file_busyhour_provisioning_v1_job_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *CreateJobRequest) GetTenant() string {
@@ -1268,7 +1436,7 @@ type CreateJobResponse struct {
 
 func (x *CreateJobResponse) Reset() {
 	*x = CreateJobResponse{}
-	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[9]
+	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1280,7 +1448,7 @@ func (x *CreateJobResponse) String() string {
 func (*CreateJobResponse) ProtoMessage() {}
 
 func (x *CreateJobResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[9]
+	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1293,7 +1461,7 @@ func (x *CreateJobResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateJobResponse.ProtoReflect.Descriptor instead.
 func (*CreateJobResponse) Descriptor() ([]byte, []int) {
-	return file_busyhour_provisioning_v1_job_proto_rawDescGZIP(), []int{9}
+	return file_busyhour_provisioning_v1_job_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *CreateJobResponse) GetJob() *Job {
@@ -1320,7 +1488,7 @@ type ImportAgentsRequest struct {
 
 func (x *ImportAgentsRequest) Reset() {
 	*x = ImportAgentsRequest{}
-	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[10]
+	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1332,7 +1500,7 @@ func (x *ImportAgentsRequest) String() string {
 func (*ImportAgentsRequest) ProtoMessage() {}
 
 func (x *ImportAgentsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[10]
+	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1345,7 +1513,7 @@ func (x *ImportAgentsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ImportAgentsRequest.ProtoReflect.Descriptor instead.
 func (*ImportAgentsRequest) Descriptor() ([]byte, []int) {
-	return file_busyhour_provisioning_v1_job_proto_rawDescGZIP(), []int{10}
+	return file_busyhour_provisioning_v1_job_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *ImportAgentsRequest) GetTenant() string {
@@ -1414,7 +1582,7 @@ type ImportAgentsResponse struct {
 
 func (x *ImportAgentsResponse) Reset() {
 	*x = ImportAgentsResponse{}
-	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[11]
+	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1426,7 +1594,7 @@ func (x *ImportAgentsResponse) String() string {
 func (*ImportAgentsResponse) ProtoMessage() {}
 
 func (x *ImportAgentsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[11]
+	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1439,7 +1607,7 @@ func (x *ImportAgentsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ImportAgentsResponse.ProtoReflect.Descriptor instead.
 func (*ImportAgentsResponse) Descriptor() ([]byte, []int) {
-	return file_busyhour_provisioning_v1_job_proto_rawDescGZIP(), []int{11}
+	return file_busyhour_provisioning_v1_job_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *ImportAgentsResponse) GetJob() *Job {
@@ -1496,7 +1664,7 @@ type UploadHeader struct {
 
 func (x *UploadHeader) Reset() {
 	*x = UploadHeader{}
-	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[12]
+	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1508,7 +1676,7 @@ func (x *UploadHeader) String() string {
 func (*UploadHeader) ProtoMessage() {}
 
 func (x *UploadHeader) ProtoReflect() protoreflect.Message {
-	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[12]
+	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1521,7 +1689,7 @@ func (x *UploadHeader) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UploadHeader.ProtoReflect.Descriptor instead.
 func (*UploadHeader) Descriptor() ([]byte, []int) {
-	return file_busyhour_provisioning_v1_job_proto_rawDescGZIP(), []int{12}
+	return file_busyhour_provisioning_v1_job_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *UploadHeader) GetTenant() string {
@@ -1594,7 +1762,7 @@ type UploadJobRequest struct {
 
 func (x *UploadJobRequest) Reset() {
 	*x = UploadJobRequest{}
-	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[13]
+	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1606,7 +1774,7 @@ func (x *UploadJobRequest) String() string {
 func (*UploadJobRequest) ProtoMessage() {}
 
 func (x *UploadJobRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[13]
+	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1619,7 +1787,7 @@ func (x *UploadJobRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UploadJobRequest.ProtoReflect.Descriptor instead.
 func (*UploadJobRequest) Descriptor() ([]byte, []int) {
-	return file_busyhour_provisioning_v1_job_proto_rawDescGZIP(), []int{13}
+	return file_busyhour_provisioning_v1_job_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *UploadJobRequest) GetHeader() *UploadHeader {
@@ -1664,7 +1832,7 @@ type UploadJobResponse struct {
 
 func (x *UploadJobResponse) Reset() {
 	*x = UploadJobResponse{}
-	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[14]
+	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1676,7 +1844,7 @@ func (x *UploadJobResponse) String() string {
 func (*UploadJobResponse) ProtoMessage() {}
 
 func (x *UploadJobResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[14]
+	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1689,7 +1857,7 @@ func (x *UploadJobResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UploadJobResponse.ProtoReflect.Descriptor instead.
 func (*UploadJobResponse) Descriptor() ([]byte, []int) {
-	return file_busyhour_provisioning_v1_job_proto_rawDescGZIP(), []int{14}
+	return file_busyhour_provisioning_v1_job_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *UploadJobResponse) GetJob() *Job {
@@ -1751,7 +1919,7 @@ type GetJobRequest struct {
 
 func (x *GetJobRequest) Reset() {
 	*x = GetJobRequest{}
-	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[15]
+	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1763,7 +1931,7 @@ func (x *GetJobRequest) String() string {
 func (*GetJobRequest) ProtoMessage() {}
 
 func (x *GetJobRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[15]
+	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1776,7 +1944,7 @@ func (x *GetJobRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetJobRequest.ProtoReflect.Descriptor instead.
 func (*GetJobRequest) Descriptor() ([]byte, []int) {
-	return file_busyhour_provisioning_v1_job_proto_rawDescGZIP(), []int{15}
+	return file_busyhour_provisioning_v1_job_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *GetJobRequest) GetTenant() string {
@@ -1804,7 +1972,7 @@ type GetJobResponse struct {
 
 func (x *GetJobResponse) Reset() {
 	*x = GetJobResponse{}
-	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[16]
+	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1816,7 +1984,7 @@ func (x *GetJobResponse) String() string {
 func (*GetJobResponse) ProtoMessage() {}
 
 func (x *GetJobResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[16]
+	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1829,7 +1997,7 @@ func (x *GetJobResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetJobResponse.ProtoReflect.Descriptor instead.
 func (*GetJobResponse) Descriptor() ([]byte, []int) {
-	return file_busyhour_provisioning_v1_job_proto_rawDescGZIP(), []int{16}
+	return file_busyhour_provisioning_v1_job_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *GetJobResponse) GetJob() *Job {
@@ -1858,7 +2026,7 @@ type ListJobsRequest struct {
 
 func (x *ListJobsRequest) Reset() {
 	*x = ListJobsRequest{}
-	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[17]
+	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1870,7 +2038,7 @@ func (x *ListJobsRequest) String() string {
 func (*ListJobsRequest) ProtoMessage() {}
 
 func (x *ListJobsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[17]
+	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1883,7 +2051,7 @@ func (x *ListJobsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListJobsRequest.ProtoReflect.Descriptor instead.
 func (*ListJobsRequest) Descriptor() ([]byte, []int) {
-	return file_busyhour_provisioning_v1_job_proto_rawDescGZIP(), []int{17}
+	return file_busyhour_provisioning_v1_job_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *ListJobsRequest) GetTenant() string {
@@ -1919,7 +2087,7 @@ type ListJobsResponse struct {
 
 func (x *ListJobsResponse) Reset() {
 	*x = ListJobsResponse{}
-	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[18]
+	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1931,7 +2099,7 @@ func (x *ListJobsResponse) String() string {
 func (*ListJobsResponse) ProtoMessage() {}
 
 func (x *ListJobsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[18]
+	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1944,7 +2112,7 @@ func (x *ListJobsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListJobsResponse.ProtoReflect.Descriptor instead.
 func (*ListJobsResponse) Descriptor() ([]byte, []int) {
-	return file_busyhour_provisioning_v1_job_proto_rawDescGZIP(), []int{18}
+	return file_busyhour_provisioning_v1_job_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *ListJobsResponse) GetJobs() []*Job {
@@ -1979,7 +2147,7 @@ type PauseJobRequest struct {
 
 func (x *PauseJobRequest) Reset() {
 	*x = PauseJobRequest{}
-	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[19]
+	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1991,7 +2159,7 @@ func (x *PauseJobRequest) String() string {
 func (*PauseJobRequest) ProtoMessage() {}
 
 func (x *PauseJobRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[19]
+	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2004,7 +2172,7 @@ func (x *PauseJobRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PauseJobRequest.ProtoReflect.Descriptor instead.
 func (*PauseJobRequest) Descriptor() ([]byte, []int) {
-	return file_busyhour_provisioning_v1_job_proto_rawDescGZIP(), []int{19}
+	return file_busyhour_provisioning_v1_job_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *PauseJobRequest) GetTenant() string {
@@ -2037,7 +2205,7 @@ type PauseJobResponse struct {
 
 func (x *PauseJobResponse) Reset() {
 	*x = PauseJobResponse{}
-	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[20]
+	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2049,7 +2217,7 @@ func (x *PauseJobResponse) String() string {
 func (*PauseJobResponse) ProtoMessage() {}
 
 func (x *PauseJobResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[20]
+	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2062,7 +2230,7 @@ func (x *PauseJobResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PauseJobResponse.ProtoReflect.Descriptor instead.
 func (*PauseJobResponse) Descriptor() ([]byte, []int) {
-	return file_busyhour_provisioning_v1_job_proto_rawDescGZIP(), []int{20}
+	return file_busyhour_provisioning_v1_job_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *PauseJobResponse) GetJob() *Job {
@@ -2083,7 +2251,7 @@ type ResumeJobRequest struct {
 
 func (x *ResumeJobRequest) Reset() {
 	*x = ResumeJobRequest{}
-	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[21]
+	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2095,7 +2263,7 @@ func (x *ResumeJobRequest) String() string {
 func (*ResumeJobRequest) ProtoMessage() {}
 
 func (x *ResumeJobRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[21]
+	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2108,7 +2276,7 @@ func (x *ResumeJobRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ResumeJobRequest.ProtoReflect.Descriptor instead.
 func (*ResumeJobRequest) Descriptor() ([]byte, []int) {
-	return file_busyhour_provisioning_v1_job_proto_rawDescGZIP(), []int{21}
+	return file_busyhour_provisioning_v1_job_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *ResumeJobRequest) GetTenant() string {
@@ -2141,7 +2309,7 @@ type ResumeJobResponse struct {
 
 func (x *ResumeJobResponse) Reset() {
 	*x = ResumeJobResponse{}
-	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[22]
+	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2153,7 +2321,7 @@ func (x *ResumeJobResponse) String() string {
 func (*ResumeJobResponse) ProtoMessage() {}
 
 func (x *ResumeJobResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[22]
+	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2166,7 +2334,7 @@ func (x *ResumeJobResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ResumeJobResponse.ProtoReflect.Descriptor instead.
 func (*ResumeJobResponse) Descriptor() ([]byte, []int) {
-	return file_busyhour_provisioning_v1_job_proto_rawDescGZIP(), []int{22}
+	return file_busyhour_provisioning_v1_job_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *ResumeJobResponse) GetJob() *Job {
@@ -2187,7 +2355,7 @@ type CancelJobRequest struct {
 
 func (x *CancelJobRequest) Reset() {
 	*x = CancelJobRequest{}
-	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[23]
+	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2199,7 +2367,7 @@ func (x *CancelJobRequest) String() string {
 func (*CancelJobRequest) ProtoMessage() {}
 
 func (x *CancelJobRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[23]
+	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2212,7 +2380,7 @@ func (x *CancelJobRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CancelJobRequest.ProtoReflect.Descriptor instead.
 func (*CancelJobRequest) Descriptor() ([]byte, []int) {
-	return file_busyhour_provisioning_v1_job_proto_rawDescGZIP(), []int{23}
+	return file_busyhour_provisioning_v1_job_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *CancelJobRequest) GetTenant() string {
@@ -2245,7 +2413,7 @@ type CancelJobResponse struct {
 
 func (x *CancelJobResponse) Reset() {
 	*x = CancelJobResponse{}
-	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[24]
+	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2257,7 +2425,7 @@ func (x *CancelJobResponse) String() string {
 func (*CancelJobResponse) ProtoMessage() {}
 
 func (x *CancelJobResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[24]
+	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2270,7 +2438,7 @@ func (x *CancelJobResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CancelJobResponse.ProtoReflect.Descriptor instead.
 func (*CancelJobResponse) Descriptor() ([]byte, []int) {
-	return file_busyhour_provisioning_v1_job_proto_rawDescGZIP(), []int{24}
+	return file_busyhour_provisioning_v1_job_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *CancelJobResponse) GetJob() *Job {
@@ -2295,7 +2463,7 @@ type RetryJobRequest struct {
 
 func (x *RetryJobRequest) Reset() {
 	*x = RetryJobRequest{}
-	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[25]
+	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2307,7 +2475,7 @@ func (x *RetryJobRequest) String() string {
 func (*RetryJobRequest) ProtoMessage() {}
 
 func (x *RetryJobRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[25]
+	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2320,7 +2488,7 @@ func (x *RetryJobRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RetryJobRequest.ProtoReflect.Descriptor instead.
 func (*RetryJobRequest) Descriptor() ([]byte, []int) {
-	return file_busyhour_provisioning_v1_job_proto_rawDescGZIP(), []int{25}
+	return file_busyhour_provisioning_v1_job_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *RetryJobRequest) GetTenant() string {
@@ -2368,7 +2536,7 @@ type RetryJobResponse struct {
 
 func (x *RetryJobResponse) Reset() {
 	*x = RetryJobResponse{}
-	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[26]
+	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2380,7 +2548,7 @@ func (x *RetryJobResponse) String() string {
 func (*RetryJobResponse) ProtoMessage() {}
 
 func (x *RetryJobResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[26]
+	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2393,7 +2561,7 @@ func (x *RetryJobResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RetryJobResponse.ProtoReflect.Descriptor instead.
 func (*RetryJobResponse) Descriptor() ([]byte, []int) {
-	return file_busyhour_provisioning_v1_job_proto_rawDescGZIP(), []int{26}
+	return file_busyhour_provisioning_v1_job_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *RetryJobResponse) GetJob() *Job {
@@ -2418,7 +2586,7 @@ type ListOutcomesRequest struct {
 
 func (x *ListOutcomesRequest) Reset() {
 	*x = ListOutcomesRequest{}
-	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[27]
+	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2430,7 +2598,7 @@ func (x *ListOutcomesRequest) String() string {
 func (*ListOutcomesRequest) ProtoMessage() {}
 
 func (x *ListOutcomesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[27]
+	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2443,7 +2611,7 @@ func (x *ListOutcomesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListOutcomesRequest.ProtoReflect.Descriptor instead.
 func (*ListOutcomesRequest) Descriptor() ([]byte, []int) {
-	return file_busyhour_provisioning_v1_job_proto_rawDescGZIP(), []int{27}
+	return file_busyhour_provisioning_v1_job_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *ListOutcomesRequest) GetTenant() string {
@@ -2493,7 +2661,7 @@ type ListOutcomesResponse struct {
 
 func (x *ListOutcomesResponse) Reset() {
 	*x = ListOutcomesResponse{}
-	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[28]
+	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2505,7 +2673,7 @@ func (x *ListOutcomesResponse) String() string {
 func (*ListOutcomesResponse) ProtoMessage() {}
 
 func (x *ListOutcomesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[28]
+	mi := &file_busyhour_provisioning_v1_job_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2518,7 +2686,7 @@ func (x *ListOutcomesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListOutcomesResponse.ProtoReflect.Descriptor instead.
 func (*ListOutcomesResponse) Descriptor() ([]byte, []int) {
-	return file_busyhour_provisioning_v1_job_proto_rawDescGZIP(), []int{28}
+	return file_busyhour_provisioning_v1_job_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *ListOutcomesResponse) GetOutcomes() []*Outcome {
@@ -2580,7 +2748,23 @@ const file_busyhour_provisioning_v1_job_proto_rawDesc = "" +
 	"\x05actor\x18\x06 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\x05actor\x12=\n" +
 	"\frequested_at\x18\a \x01(\v2\x1a.google.protobuf.TimestampR\vrequestedAt\x12H\n" +
 	"\bpriority\x18\b \x01(\x0e2\".busyhour.provisioning.v1.PriorityB\b\xbaH\x05\x82\x01\x02\x10\x01R\bpriority\x12\x14\n" +
-	"\x05after\x18\t \x01(\rR\x05after\"\xe6\x03\n" +
+	"\x05after\x18\t \x01(\rR\x05after\"\xdd\x02\n" +
+	"\x04Step\x12\x1e\n" +
+	"\n" +
+	"downstream\x18\x01 \x01(\tR\n" +
+	"downstream\x12:\n" +
+	"\x05state\x18\x02 \x01(\x0e2$.busyhour.provisioning.v1.Step.StateR\x05state\x12\x1a\n" +
+	"\battempts\x18\x03 \x01(\rR\battempts\x12\x14\n" +
+	"\x05words\x18\x04 \x01(\tR\x05words\x12*\n" +
+	"\x02at\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\x02at\x120\n" +
+	"\x04told\x18\x06 \x01(\v2\x1c.busyhour.common.v1.RevisionR\x04told\"i\n" +
+	"\x05State\x12\x15\n" +
+	"\x11STATE_UNSPECIFIED\x10\x00\x12\x0e\n" +
+	"\n" +
+	"STATE_TOLD\x10\x01\x12\x11\n" +
+	"\rSTATE_REFUSED\x10\x02\x12\x10\n" +
+	"\fSTATE_UNDONE\x10\x03\x12\x14\n" +
+	"\x10STATE_NOT_UNDONE\x10\x04\"\xde\x04\n" +
 	"\aOutcome\x12\x16\n" +
 	"\x06tenant\x18\x01 \x01(\tR\x06tenant\x12\x15\n" +
 	"\x06job_id\x18\x02 \x01(\tR\x05jobId\x12\x16\n" +
@@ -2595,7 +2779,9 @@ const file_busyhour_provisioning_v1_job_proto_rawDesc = "" +
 	" \x01(\v2!.busyhour.provisioning.v1.RequestR\arequest\x12\x16\n" +
 	"\x06entity\x18\v \x01(\tR\x06entity\x125\n" +
 	"\bbegun_at\x18\f \x01(\v2\x1a.google.protobuf.TimestampR\abegunAt\x12\x12\n" +
-	"\x04note\x18\r \x01(\tR\x04note\"\xf1\x05\n" +
+	"\x04note\x18\r \x01(\tR\x04note\x124\n" +
+	"\x05steps\x18\x0e \x03(\v2\x1e.busyhour.provisioning.v1.StepR\x05steps\x12@\n" +
+	"\x06before\x18\x0f \x01(\v2(.busyhour.provisioning.v1.DirectoryEntryR\x06before\"\xf1\x05\n" +
 	"\x03Job\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x16\n" +
 	"\x06tenant\x18\x02 \x01(\tR\x06tenant\x12\x1d\n" +
@@ -2797,117 +2983,125 @@ func file_busyhour_provisioning_v1_job_proto_rawDescGZIP() []byte {
 	return file_busyhour_provisioning_v1_job_proto_rawDescData
 }
 
-var file_busyhour_provisioning_v1_job_proto_enumTypes = make([]protoimpl.EnumInfo, 5)
-var file_busyhour_provisioning_v1_job_proto_msgTypes = make([]protoimpl.MessageInfo, 29)
+var file_busyhour_provisioning_v1_job_proto_enumTypes = make([]protoimpl.EnumInfo, 6)
+var file_busyhour_provisioning_v1_job_proto_msgTypes = make([]protoimpl.MessageInfo, 30)
 var file_busyhour_provisioning_v1_job_proto_goTypes = []any{
 	(Priority)(0),                 // 0: busyhour.provisioning.v1.Priority
 	(ItemOutcome)(0),              // 1: busyhour.provisioning.v1.ItemOutcome
 	(FileFormat)(0),               // 2: busyhour.provisioning.v1.FileFormat
 	(Item_Kind)(0),                // 3: busyhour.provisioning.v1.Item.Kind
-	(Difference_Action)(0),        // 4: busyhour.provisioning.v1.Difference.Action
-	(*Item)(nil),                  // 5: busyhour.provisioning.v1.Item
-	(*Request)(nil),               // 6: busyhour.provisioning.v1.Request
-	(*Outcome)(nil),               // 7: busyhour.provisioning.v1.Outcome
-	(*Job)(nil),                   // 8: busyhour.provisioning.v1.Job
-	(*File)(nil),                  // 9: busyhour.provisioning.v1.File
-	(*LineError)(nil),             // 10: busyhour.provisioning.v1.LineError
-	(*Difference)(nil),            // 11: busyhour.provisioning.v1.Difference
-	(*DifferenceCounts)(nil),      // 12: busyhour.provisioning.v1.DifferenceCounts
-	(*CreateJobRequest)(nil),      // 13: busyhour.provisioning.v1.CreateJobRequest
-	(*CreateJobResponse)(nil),     // 14: busyhour.provisioning.v1.CreateJobResponse
-	(*ImportAgentsRequest)(nil),   // 15: busyhour.provisioning.v1.ImportAgentsRequest
-	(*ImportAgentsResponse)(nil),  // 16: busyhour.provisioning.v1.ImportAgentsResponse
-	(*UploadHeader)(nil),          // 17: busyhour.provisioning.v1.UploadHeader
-	(*UploadJobRequest)(nil),      // 18: busyhour.provisioning.v1.UploadJobRequest
-	(*UploadJobResponse)(nil),     // 19: busyhour.provisioning.v1.UploadJobResponse
-	(*GetJobRequest)(nil),         // 20: busyhour.provisioning.v1.GetJobRequest
-	(*GetJobResponse)(nil),        // 21: busyhour.provisioning.v1.GetJobResponse
-	(*ListJobsRequest)(nil),       // 22: busyhour.provisioning.v1.ListJobsRequest
-	(*ListJobsResponse)(nil),      // 23: busyhour.provisioning.v1.ListJobsResponse
-	(*PauseJobRequest)(nil),       // 24: busyhour.provisioning.v1.PauseJobRequest
-	(*PauseJobResponse)(nil),      // 25: busyhour.provisioning.v1.PauseJobResponse
-	(*ResumeJobRequest)(nil),      // 26: busyhour.provisioning.v1.ResumeJobRequest
-	(*ResumeJobResponse)(nil),     // 27: busyhour.provisioning.v1.ResumeJobResponse
-	(*CancelJobRequest)(nil),      // 28: busyhour.provisioning.v1.CancelJobRequest
-	(*CancelJobResponse)(nil),     // 29: busyhour.provisioning.v1.CancelJobResponse
-	(*RetryJobRequest)(nil),       // 30: busyhour.provisioning.v1.RetryJobRequest
-	(*RetryJobResponse)(nil),      // 31: busyhour.provisioning.v1.RetryJobResponse
-	(*ListOutcomesRequest)(nil),   // 32: busyhour.provisioning.v1.ListOutcomesRequest
-	(*ListOutcomesResponse)(nil),  // 33: busyhour.provisioning.v1.ListOutcomesResponse
-	(*Agent)(nil),                 // 34: busyhour.provisioning.v1.Agent
-	(*Queue)(nil),                 // 35: busyhour.provisioning.v1.Queue
-	(*v1.Revision)(nil),           // 36: busyhour.common.v1.Revision
-	(*timestamppb.Timestamp)(nil), // 37: google.protobuf.Timestamp
+	(Step_State)(0),               // 4: busyhour.provisioning.v1.Step.State
+	(Difference_Action)(0),        // 5: busyhour.provisioning.v1.Difference.Action
+	(*Item)(nil),                  // 6: busyhour.provisioning.v1.Item
+	(*Request)(nil),               // 7: busyhour.provisioning.v1.Request
+	(*Step)(nil),                  // 8: busyhour.provisioning.v1.Step
+	(*Outcome)(nil),               // 9: busyhour.provisioning.v1.Outcome
+	(*Job)(nil),                   // 10: busyhour.provisioning.v1.Job
+	(*File)(nil),                  // 11: busyhour.provisioning.v1.File
+	(*LineError)(nil),             // 12: busyhour.provisioning.v1.LineError
+	(*Difference)(nil),            // 13: busyhour.provisioning.v1.Difference
+	(*DifferenceCounts)(nil),      // 14: busyhour.provisioning.v1.DifferenceCounts
+	(*CreateJobRequest)(nil),      // 15: busyhour.provisioning.v1.CreateJobRequest
+	(*CreateJobResponse)(nil),     // 16: busyhour.provisioning.v1.CreateJobResponse
+	(*ImportAgentsRequest)(nil),   // 17: busyhour.provisioning.v1.ImportAgentsRequest
+	(*ImportAgentsResponse)(nil),  // 18: busyhour.provisioning.v1.ImportAgentsResponse
+	(*UploadHeader)(nil),          // 19: busyhour.provisioning.v1.UploadHeader
+	(*UploadJobRequest)(nil),      // 20: busyhour.provisioning.v1.UploadJobRequest
+	(*UploadJobResponse)(nil),     // 21: busyhour.provisioning.v1.UploadJobResponse
+	(*GetJobRequest)(nil),         // 22: busyhour.provisioning.v1.GetJobRequest
+	(*GetJobResponse)(nil),        // 23: busyhour.provisioning.v1.GetJobResponse
+	(*ListJobsRequest)(nil),       // 24: busyhour.provisioning.v1.ListJobsRequest
+	(*ListJobsResponse)(nil),      // 25: busyhour.provisioning.v1.ListJobsResponse
+	(*PauseJobRequest)(nil),       // 26: busyhour.provisioning.v1.PauseJobRequest
+	(*PauseJobResponse)(nil),      // 27: busyhour.provisioning.v1.PauseJobResponse
+	(*ResumeJobRequest)(nil),      // 28: busyhour.provisioning.v1.ResumeJobRequest
+	(*ResumeJobResponse)(nil),     // 29: busyhour.provisioning.v1.ResumeJobResponse
+	(*CancelJobRequest)(nil),      // 30: busyhour.provisioning.v1.CancelJobRequest
+	(*CancelJobResponse)(nil),     // 31: busyhour.provisioning.v1.CancelJobResponse
+	(*RetryJobRequest)(nil),       // 32: busyhour.provisioning.v1.RetryJobRequest
+	(*RetryJobResponse)(nil),      // 33: busyhour.provisioning.v1.RetryJobResponse
+	(*ListOutcomesRequest)(nil),   // 34: busyhour.provisioning.v1.ListOutcomesRequest
+	(*ListOutcomesResponse)(nil),  // 35: busyhour.provisioning.v1.ListOutcomesResponse
+	(*Agent)(nil),                 // 36: busyhour.provisioning.v1.Agent
+	(*Queue)(nil),                 // 37: busyhour.provisioning.v1.Queue
+	(*v1.Revision)(nil),           // 38: busyhour.common.v1.Revision
+	(*timestamppb.Timestamp)(nil), // 39: google.protobuf.Timestamp
+	(*DirectoryEntry)(nil),        // 40: busyhour.provisioning.v1.DirectoryEntry
 }
 var file_busyhour_provisioning_v1_job_proto_depIdxs = []int32{
 	3,  // 0: busyhour.provisioning.v1.Item.kind:type_name -> busyhour.provisioning.v1.Item.Kind
-	34, // 1: busyhour.provisioning.v1.Item.agent:type_name -> busyhour.provisioning.v1.Agent
-	35, // 2: busyhour.provisioning.v1.Item.queue:type_name -> busyhour.provisioning.v1.Queue
-	36, // 3: busyhour.provisioning.v1.Item.if_revision:type_name -> busyhour.common.v1.Revision
-	5,  // 4: busyhour.provisioning.v1.Request.item:type_name -> busyhour.provisioning.v1.Item
-	37, // 5: busyhour.provisioning.v1.Request.requested_at:type_name -> google.protobuf.Timestamp
+	36, // 1: busyhour.provisioning.v1.Item.agent:type_name -> busyhour.provisioning.v1.Agent
+	37, // 2: busyhour.provisioning.v1.Item.queue:type_name -> busyhour.provisioning.v1.Queue
+	38, // 3: busyhour.provisioning.v1.Item.if_revision:type_name -> busyhour.common.v1.Revision
+	6,  // 4: busyhour.provisioning.v1.Request.item:type_name -> busyhour.provisioning.v1.Item
+	39, // 5: busyhour.provisioning.v1.Request.requested_at:type_name -> google.protobuf.Timestamp
 	0,  // 6: busyhour.provisioning.v1.Request.priority:type_name -> busyhour.provisioning.v1.Priority
-	1,  // 7: busyhour.provisioning.v1.Outcome.outcome:type_name -> busyhour.provisioning.v1.ItemOutcome
-	36, // 8: busyhour.provisioning.v1.Outcome.revision:type_name -> busyhour.common.v1.Revision
-	37, // 9: busyhour.provisioning.v1.Outcome.at:type_name -> google.protobuf.Timestamp
-	6,  // 10: busyhour.provisioning.v1.Outcome.request:type_name -> busyhour.provisioning.v1.Request
-	37, // 11: busyhour.provisioning.v1.Outcome.begun_at:type_name -> google.protobuf.Timestamp
-	37, // 12: busyhour.provisioning.v1.Job.created_at:type_name -> google.protobuf.Timestamp
-	37, // 13: busyhour.provisioning.v1.Job.accepted_at:type_name -> google.protobuf.Timestamp
-	0,  // 14: busyhour.provisioning.v1.Job.priority:type_name -> busyhour.provisioning.v1.Priority
-	37, // 15: busyhour.provisioning.v1.Job.paused_at:type_name -> google.protobuf.Timestamp
-	37, // 16: busyhour.provisioning.v1.Job.cancelled_at:type_name -> google.protobuf.Timestamp
-	9,  // 17: busyhour.provisioning.v1.Job.file:type_name -> busyhour.provisioning.v1.File
-	37, // 18: busyhour.provisioning.v1.Job.changed_at:type_name -> google.protobuf.Timestamp
-	4,  // 19: busyhour.provisioning.v1.Difference.action:type_name -> busyhour.provisioning.v1.Difference.Action
-	5,  // 20: busyhour.provisioning.v1.CreateJobRequest.items:type_name -> busyhour.provisioning.v1.Item
-	0,  // 21: busyhour.provisioning.v1.CreateJobRequest.priority:type_name -> busyhour.provisioning.v1.Priority
-	8,  // 22: busyhour.provisioning.v1.CreateJobResponse.job:type_name -> busyhour.provisioning.v1.Job
-	0,  // 23: busyhour.provisioning.v1.ImportAgentsRequest.priority:type_name -> busyhour.provisioning.v1.Priority
-	8,  // 24: busyhour.provisioning.v1.ImportAgentsResponse.job:type_name -> busyhour.provisioning.v1.Job
-	10, // 25: busyhour.provisioning.v1.ImportAgentsResponse.errors:type_name -> busyhour.provisioning.v1.LineError
-	0,  // 26: busyhour.provisioning.v1.UploadHeader.priority:type_name -> busyhour.provisioning.v1.Priority
-	2,  // 27: busyhour.provisioning.v1.UploadHeader.format:type_name -> busyhour.provisioning.v1.FileFormat
-	17, // 28: busyhour.provisioning.v1.UploadJobRequest.header:type_name -> busyhour.provisioning.v1.UploadHeader
-	5,  // 29: busyhour.provisioning.v1.UploadJobRequest.items:type_name -> busyhour.provisioning.v1.Item
-	8,  // 30: busyhour.provisioning.v1.UploadJobResponse.job:type_name -> busyhour.provisioning.v1.Job
-	10, // 31: busyhour.provisioning.v1.UploadJobResponse.errors:type_name -> busyhour.provisioning.v1.LineError
-	11, // 32: busyhour.provisioning.v1.UploadJobResponse.differences:type_name -> busyhour.provisioning.v1.Difference
-	12, // 33: busyhour.provisioning.v1.UploadJobResponse.counts:type_name -> busyhour.provisioning.v1.DifferenceCounts
-	8,  // 34: busyhour.provisioning.v1.GetJobResponse.job:type_name -> busyhour.provisioning.v1.Job
-	8,  // 35: busyhour.provisioning.v1.ListJobsResponse.jobs:type_name -> busyhour.provisioning.v1.Job
-	8,  // 36: busyhour.provisioning.v1.PauseJobResponse.job:type_name -> busyhour.provisioning.v1.Job
-	8,  // 37: busyhour.provisioning.v1.ResumeJobResponse.job:type_name -> busyhour.provisioning.v1.Job
-	8,  // 38: busyhour.provisioning.v1.CancelJobResponse.job:type_name -> busyhour.provisioning.v1.Job
-	0,  // 39: busyhour.provisioning.v1.RetryJobRequest.priority:type_name -> busyhour.provisioning.v1.Priority
-	8,  // 40: busyhour.provisioning.v1.RetryJobResponse.job:type_name -> busyhour.provisioning.v1.Job
-	1,  // 41: busyhour.provisioning.v1.ListOutcomesRequest.outcome:type_name -> busyhour.provisioning.v1.ItemOutcome
-	7,  // 42: busyhour.provisioning.v1.ListOutcomesResponse.outcomes:type_name -> busyhour.provisioning.v1.Outcome
-	13, // 43: busyhour.provisioning.v1.JobService.CreateJob:input_type -> busyhour.provisioning.v1.CreateJobRequest
-	15, // 44: busyhour.provisioning.v1.JobService.ImportAgents:input_type -> busyhour.provisioning.v1.ImportAgentsRequest
-	18, // 45: busyhour.provisioning.v1.JobService.UploadJob:input_type -> busyhour.provisioning.v1.UploadJobRequest
-	20, // 46: busyhour.provisioning.v1.JobService.GetJob:input_type -> busyhour.provisioning.v1.GetJobRequest
-	22, // 47: busyhour.provisioning.v1.JobService.ListJobs:input_type -> busyhour.provisioning.v1.ListJobsRequest
-	24, // 48: busyhour.provisioning.v1.JobService.PauseJob:input_type -> busyhour.provisioning.v1.PauseJobRequest
-	26, // 49: busyhour.provisioning.v1.JobService.ResumeJob:input_type -> busyhour.provisioning.v1.ResumeJobRequest
-	28, // 50: busyhour.provisioning.v1.JobService.CancelJob:input_type -> busyhour.provisioning.v1.CancelJobRequest
-	30, // 51: busyhour.provisioning.v1.JobService.RetryJob:input_type -> busyhour.provisioning.v1.RetryJobRequest
-	32, // 52: busyhour.provisioning.v1.JobService.ListOutcomes:input_type -> busyhour.provisioning.v1.ListOutcomesRequest
-	14, // 53: busyhour.provisioning.v1.JobService.CreateJob:output_type -> busyhour.provisioning.v1.CreateJobResponse
-	16, // 54: busyhour.provisioning.v1.JobService.ImportAgents:output_type -> busyhour.provisioning.v1.ImportAgentsResponse
-	19, // 55: busyhour.provisioning.v1.JobService.UploadJob:output_type -> busyhour.provisioning.v1.UploadJobResponse
-	21, // 56: busyhour.provisioning.v1.JobService.GetJob:output_type -> busyhour.provisioning.v1.GetJobResponse
-	23, // 57: busyhour.provisioning.v1.JobService.ListJobs:output_type -> busyhour.provisioning.v1.ListJobsResponse
-	25, // 58: busyhour.provisioning.v1.JobService.PauseJob:output_type -> busyhour.provisioning.v1.PauseJobResponse
-	27, // 59: busyhour.provisioning.v1.JobService.ResumeJob:output_type -> busyhour.provisioning.v1.ResumeJobResponse
-	29, // 60: busyhour.provisioning.v1.JobService.CancelJob:output_type -> busyhour.provisioning.v1.CancelJobResponse
-	31, // 61: busyhour.provisioning.v1.JobService.RetryJob:output_type -> busyhour.provisioning.v1.RetryJobResponse
-	33, // 62: busyhour.provisioning.v1.JobService.ListOutcomes:output_type -> busyhour.provisioning.v1.ListOutcomesResponse
-	53, // [53:63] is the sub-list for method output_type
-	43, // [43:53] is the sub-list for method input_type
-	43, // [43:43] is the sub-list for extension type_name
-	43, // [43:43] is the sub-list for extension extendee
-	0,  // [0:43] is the sub-list for field type_name
+	4,  // 7: busyhour.provisioning.v1.Step.state:type_name -> busyhour.provisioning.v1.Step.State
+	39, // 8: busyhour.provisioning.v1.Step.at:type_name -> google.protobuf.Timestamp
+	38, // 9: busyhour.provisioning.v1.Step.told:type_name -> busyhour.common.v1.Revision
+	1,  // 10: busyhour.provisioning.v1.Outcome.outcome:type_name -> busyhour.provisioning.v1.ItemOutcome
+	38, // 11: busyhour.provisioning.v1.Outcome.revision:type_name -> busyhour.common.v1.Revision
+	39, // 12: busyhour.provisioning.v1.Outcome.at:type_name -> google.protobuf.Timestamp
+	7,  // 13: busyhour.provisioning.v1.Outcome.request:type_name -> busyhour.provisioning.v1.Request
+	39, // 14: busyhour.provisioning.v1.Outcome.begun_at:type_name -> google.protobuf.Timestamp
+	8,  // 15: busyhour.provisioning.v1.Outcome.steps:type_name -> busyhour.provisioning.v1.Step
+	40, // 16: busyhour.provisioning.v1.Outcome.before:type_name -> busyhour.provisioning.v1.DirectoryEntry
+	39, // 17: busyhour.provisioning.v1.Job.created_at:type_name -> google.protobuf.Timestamp
+	39, // 18: busyhour.provisioning.v1.Job.accepted_at:type_name -> google.protobuf.Timestamp
+	0,  // 19: busyhour.provisioning.v1.Job.priority:type_name -> busyhour.provisioning.v1.Priority
+	39, // 20: busyhour.provisioning.v1.Job.paused_at:type_name -> google.protobuf.Timestamp
+	39, // 21: busyhour.provisioning.v1.Job.cancelled_at:type_name -> google.protobuf.Timestamp
+	11, // 22: busyhour.provisioning.v1.Job.file:type_name -> busyhour.provisioning.v1.File
+	39, // 23: busyhour.provisioning.v1.Job.changed_at:type_name -> google.protobuf.Timestamp
+	5,  // 24: busyhour.provisioning.v1.Difference.action:type_name -> busyhour.provisioning.v1.Difference.Action
+	6,  // 25: busyhour.provisioning.v1.CreateJobRequest.items:type_name -> busyhour.provisioning.v1.Item
+	0,  // 26: busyhour.provisioning.v1.CreateJobRequest.priority:type_name -> busyhour.provisioning.v1.Priority
+	10, // 27: busyhour.provisioning.v1.CreateJobResponse.job:type_name -> busyhour.provisioning.v1.Job
+	0,  // 28: busyhour.provisioning.v1.ImportAgentsRequest.priority:type_name -> busyhour.provisioning.v1.Priority
+	10, // 29: busyhour.provisioning.v1.ImportAgentsResponse.job:type_name -> busyhour.provisioning.v1.Job
+	12, // 30: busyhour.provisioning.v1.ImportAgentsResponse.errors:type_name -> busyhour.provisioning.v1.LineError
+	0,  // 31: busyhour.provisioning.v1.UploadHeader.priority:type_name -> busyhour.provisioning.v1.Priority
+	2,  // 32: busyhour.provisioning.v1.UploadHeader.format:type_name -> busyhour.provisioning.v1.FileFormat
+	19, // 33: busyhour.provisioning.v1.UploadJobRequest.header:type_name -> busyhour.provisioning.v1.UploadHeader
+	6,  // 34: busyhour.provisioning.v1.UploadJobRequest.items:type_name -> busyhour.provisioning.v1.Item
+	10, // 35: busyhour.provisioning.v1.UploadJobResponse.job:type_name -> busyhour.provisioning.v1.Job
+	12, // 36: busyhour.provisioning.v1.UploadJobResponse.errors:type_name -> busyhour.provisioning.v1.LineError
+	13, // 37: busyhour.provisioning.v1.UploadJobResponse.differences:type_name -> busyhour.provisioning.v1.Difference
+	14, // 38: busyhour.provisioning.v1.UploadJobResponse.counts:type_name -> busyhour.provisioning.v1.DifferenceCounts
+	10, // 39: busyhour.provisioning.v1.GetJobResponse.job:type_name -> busyhour.provisioning.v1.Job
+	10, // 40: busyhour.provisioning.v1.ListJobsResponse.jobs:type_name -> busyhour.provisioning.v1.Job
+	10, // 41: busyhour.provisioning.v1.PauseJobResponse.job:type_name -> busyhour.provisioning.v1.Job
+	10, // 42: busyhour.provisioning.v1.ResumeJobResponse.job:type_name -> busyhour.provisioning.v1.Job
+	10, // 43: busyhour.provisioning.v1.CancelJobResponse.job:type_name -> busyhour.provisioning.v1.Job
+	0,  // 44: busyhour.provisioning.v1.RetryJobRequest.priority:type_name -> busyhour.provisioning.v1.Priority
+	10, // 45: busyhour.provisioning.v1.RetryJobResponse.job:type_name -> busyhour.provisioning.v1.Job
+	1,  // 46: busyhour.provisioning.v1.ListOutcomesRequest.outcome:type_name -> busyhour.provisioning.v1.ItemOutcome
+	9,  // 47: busyhour.provisioning.v1.ListOutcomesResponse.outcomes:type_name -> busyhour.provisioning.v1.Outcome
+	15, // 48: busyhour.provisioning.v1.JobService.CreateJob:input_type -> busyhour.provisioning.v1.CreateJobRequest
+	17, // 49: busyhour.provisioning.v1.JobService.ImportAgents:input_type -> busyhour.provisioning.v1.ImportAgentsRequest
+	20, // 50: busyhour.provisioning.v1.JobService.UploadJob:input_type -> busyhour.provisioning.v1.UploadJobRequest
+	22, // 51: busyhour.provisioning.v1.JobService.GetJob:input_type -> busyhour.provisioning.v1.GetJobRequest
+	24, // 52: busyhour.provisioning.v1.JobService.ListJobs:input_type -> busyhour.provisioning.v1.ListJobsRequest
+	26, // 53: busyhour.provisioning.v1.JobService.PauseJob:input_type -> busyhour.provisioning.v1.PauseJobRequest
+	28, // 54: busyhour.provisioning.v1.JobService.ResumeJob:input_type -> busyhour.provisioning.v1.ResumeJobRequest
+	30, // 55: busyhour.provisioning.v1.JobService.CancelJob:input_type -> busyhour.provisioning.v1.CancelJobRequest
+	32, // 56: busyhour.provisioning.v1.JobService.RetryJob:input_type -> busyhour.provisioning.v1.RetryJobRequest
+	34, // 57: busyhour.provisioning.v1.JobService.ListOutcomes:input_type -> busyhour.provisioning.v1.ListOutcomesRequest
+	16, // 58: busyhour.provisioning.v1.JobService.CreateJob:output_type -> busyhour.provisioning.v1.CreateJobResponse
+	18, // 59: busyhour.provisioning.v1.JobService.ImportAgents:output_type -> busyhour.provisioning.v1.ImportAgentsResponse
+	21, // 60: busyhour.provisioning.v1.JobService.UploadJob:output_type -> busyhour.provisioning.v1.UploadJobResponse
+	23, // 61: busyhour.provisioning.v1.JobService.GetJob:output_type -> busyhour.provisioning.v1.GetJobResponse
+	25, // 62: busyhour.provisioning.v1.JobService.ListJobs:output_type -> busyhour.provisioning.v1.ListJobsResponse
+	27, // 63: busyhour.provisioning.v1.JobService.PauseJob:output_type -> busyhour.provisioning.v1.PauseJobResponse
+	29, // 64: busyhour.provisioning.v1.JobService.ResumeJob:output_type -> busyhour.provisioning.v1.ResumeJobResponse
+	31, // 65: busyhour.provisioning.v1.JobService.CancelJob:output_type -> busyhour.provisioning.v1.CancelJobResponse
+	33, // 66: busyhour.provisioning.v1.JobService.RetryJob:output_type -> busyhour.provisioning.v1.RetryJobResponse
+	35, // 67: busyhour.provisioning.v1.JobService.ListOutcomes:output_type -> busyhour.provisioning.v1.ListOutcomesResponse
+	58, // [58:68] is the sub-list for method output_type
+	48, // [48:58] is the sub-list for method input_type
+	48, // [48:48] is the sub-list for extension type_name
+	48, // [48:48] is the sub-list for extension extendee
+	0,  // [0:48] is the sub-list for field type_name
 }
 
 func init() { file_busyhour_provisioning_v1_job_proto_init() }
@@ -2921,8 +3115,8 @@ func file_busyhour_provisioning_v1_job_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_busyhour_provisioning_v1_job_proto_rawDesc), len(file_busyhour_provisioning_v1_job_proto_rawDesc)),
-			NumEnums:      5,
-			NumMessages:   29,
+			NumEnums:      6,
+			NumMessages:   30,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

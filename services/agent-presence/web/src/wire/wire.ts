@@ -13,9 +13,9 @@ export const unread: Record<string, readonly string[]> = {
   "busyhour.routing.v1.Reservation": ["workload", "offeredAt", "acceptedAt"],
   "busyhour.routing.v1.Terms": ["offerTimeoutMs", "wrapUpLimitMs", "maxWaitMs", "serviceLevelTargetMs", "retryAfterMs"],
   "busyhour.provisioning.v1.Item": ["agent", "queue", "ifRevision"],
-  "busyhour.provisioning.v1.Request": ["tenant", "jobId", "number", "total", "actor", "requestedAt", "priority"],
-  "busyhour.provisioning.v1.Outcome": ["tenant", "jobId", "revision", "begunAt"],
-  "busyhour.provisioning.v1.Job": ["tenant", "digest"],
+  "busyhour.provisioning.v1.Request": ["tenant", "jobId", "number", "total", "actor", "requestedAt", "priority", "after"],
+  "busyhour.provisioning.v1.Outcome": ["tenant", "jobId", "revision", "begunAt", "steps", "before"],
+  "busyhour.provisioning.v1.Job": ["tenant", "digest", "changedAt"],
 };
 
 const common = "busyhour.common.v1.";
