@@ -65,7 +65,7 @@ func (r *round) compare(ctx context.Context, f finding, open changing) (finding,
 	if err != nil || second.kind == same || second.kind == unreadable {
 		return second, err
 	}
-	now, err := r.Directory.Current(ctx, r.Tenant, id)
+	now, err := r.Directory.Current(ctx, r.Tenant, state.Agent(id))
 	if err != nil || !sameRevision(state.Revision(now.Revision), f.revision) {
 		f.kind = leftOut
 		return f, err

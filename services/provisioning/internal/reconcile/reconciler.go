@@ -47,7 +47,7 @@ type Directory interface {
 	Next(ctx context.Context, tenant, index, after string, n int) (entries []*directory.Entry, last string, err error)
 	Page(ctx context.Context, tenant, index string, skip, n int) (entries []*directory.Entry, total int, err error)
 	Entries(ctx context.Context, tenant string, names ...string) ([]*directory.Entry, error)
-	Current(ctx context.Context, tenant, id string) (flow.Standing, error)
+	Current(ctx context.Context, tenant, record string) (flow.Standing, error)
 }
 
 // Downstream is how they stand there.

@@ -99,7 +99,7 @@ func (r *round) single(ctx context.Context) (err error) {
 	if r.tries, err = r.Tries.Load(ctx, r.Tenant); err != nil {
 		return err
 	}
-	s, err := r.Directory.Current(ctx, r.Tenant, r.Agent)
+	s, err := r.Directory.Current(ctx, r.Tenant, state.Agent(r.Agent))
 	if err != nil {
 		return err
 	}
@@ -205,7 +205,7 @@ func (r *round) among(ctx context.Context, ids []string) error {
 }
 
 func (r *round) stranger(ctx context.Context, id string, open changing) error {
-	s, err := r.Directory.Current(ctx, r.Tenant, id)
+	s, err := r.Directory.Current(ctx, r.Tenant, state.Agent(id))
 	if err != nil {
 		return err
 	}

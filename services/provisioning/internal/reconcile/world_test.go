@@ -177,10 +177,10 @@ func (w *world) Entries(_ context.Context, _ string, names ...string) ([]*direct
 	return entries, nil
 }
 
-func (w *world) Current(_ context.Context, _, id string) (flow.Standing, error) {
+func (w *world) Current(_ context.Context, _, record string) (flow.Standing, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	e := w.directory[id]
+	e := w.directory[strings.TrimPrefix(record, "agent:")]
 	return flow.Standing{Entry: e, Revision: commit.Revision{Epoch: e.GetRevision().GetEpoch(), N: e.GetRevision().GetN()}}, nil
 }
 
