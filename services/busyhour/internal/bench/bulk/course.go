@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -25,6 +26,8 @@ type Stretch struct {
 	MinimumS float64 `json:"minimum_s"`
 	// Ratio to it.
 	Ratio float64 `json:"ratio"`
+	// PausesS is what the downstream asked for by Retry-After, of each pod, in seconds; those that overlap count twice.
+	PausesS float64 `json:"pauses_s"`
 	// CPUs that were busy, of all that took part.
 	CPUs float64          `json:"cpus_busy"`
 	Card simulate.Latency `json:"signal_to_card"`
@@ -44,14 +47,15 @@ type course struct {
 	stranded *stranded
 	revived  errgroup.Group
 
-	began     time.Time // of the job
-	at        int
-	since     time.Time // of the phase
-	from      int       // items that had ended by then
-	cpuBefore float64
-	killed    int
-	lags      lags
-	sampled   time.Time
+	began           time.Time // of the job
+	at              int
+	since           time.Time // of the phase
+	from            int       // items that had ended by then
+	cpuBefore       float64
+	throttledBefore int
+	killed          int
+	lags            lags
+	sampled         time.Time
 
 	Stretches []Stretch
 	// AllIn is when all items were in the streams or had ended, since the job was asked for.
@@ -91,7 +95,7 @@ func (c *course) step(ctx context.Context) (over bool, err error) {
 		c.AllIn = time.Since(c.began)
 	}
 	if ended == total {
-		c.close(ended)
+		c.close(ctx, ended)
 		return true, nil
 	}
 	c.kill(ctx, ended, total)
@@ -104,14 +108,14 @@ func (c *course) next(ctx context.Context, ended, total int) error {
 		if float64(ended) < c.phases[c.at].Until*float64(total) {
 			return nil
 		}
-		c.close(ended)
+		c.close(ctx, ended)
 		c.at++
 		return c.enter(ctx, total)
 	}
 	left, err := c.stranded.items(ctx)
 	if err == nil && c.at == len(c.phases)-1 && left > 0 && total-ended <= left {
 		c.cfg.Say("%d items are left, those that killed pods had in hand", total-ended)
-		c.close(ended)
+		c.close(ctx, ended)
 		c.at++
 		c.cards.enter(takenOver)
 	}
@@ -127,19 +131,33 @@ func (c *course) enter(ctx context.Context, total int) error {
 }
 
 // close the stretch.
-func (c *course) close(ended int) {
+func (c *course) close(ctx context.Context, ended int) {
+	throttled := c.throttled(ctx)
 	s := Stretch{Phase: takenOver, Ended: ended - c.from, Seconds: time.Since(c.since).Seconds()}
 	if c.at < len(c.phases) {
 		p := c.phases[c.at]
 		s.Phase = p.Name
 		s.MinimumS = c.cfg.minimum(s.Ended, p.Behaviour).Seconds()
 		s.Ratio = over(s.Seconds, s.MinimumS)
+		s.PausesS = float64(throttled-c.throttledBefore) * time.Duration(p.Behaviour.RetryAfter).Seconds() / float64(c.cfg.Copies)
 	}
 	taken := c.cpu.seconds()
 	s.CPUs = over(taken-c.cpuBefore, s.Seconds)
 	s.Card = c.cards.latency(s.Phase)
 	c.Stretches = append(c.Stretches, s)
-	c.from, c.since, c.cpuBefore = ended, time.Now(), taken
+	c.from, c.since, c.cpuBefore, c.throttledBefore = ended, time.Now(), taken, throttled
+}
+
+// throttled is how often the downstream has asked for patience.
+func (c *course) throttled(ctx context.Context) (n int) {
+	counts, err := c.stub.counts(ctx)
+	c.fail(err)
+	for what, times := range counts.Requests {
+		if strings.HasSuffix(what, " 429") {
+			n += times
+		}
+	}
+	return n
 }
 
 func over(a, b float64) float64 {

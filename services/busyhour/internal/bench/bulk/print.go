@@ -35,17 +35,17 @@ func table(w io.Writer, heading string, rows func(io.Writer)) {
 }
 
 func (r *Result) writeStretches(w io.Writer) {
-	table(w, "downstream\titems\tseconds\tminimum s\tratio\titems/s\tCPUs busy\tcard p50 ms\tp99 ms\t", func(t io.Writer) {
+	table(w, "downstream\titems\tseconds\tminimum s\tratio\tRetry-After s\titems/s\tCPUs busy\tcard p50 ms\tp99 ms\t", func(t io.Writer) {
 		for _, s := range r.Stretches {
 			minimum, ratio := "", ""
 			if s.MinimumS > 0 {
 				minimum, ratio = fmt.Sprintf("%.2f", s.MinimumS), fmt.Sprintf("%.2f", s.Ratio)
 			}
-			fmt.Fprintf(t, "%s\t%d\t%.2f\t%s\t%s\t%.1f\t%.2f\t%.1f\t%.1f\t\n",
-				s.Phase, s.Ended, s.Seconds, minimum, ratio, over(float64(s.Ended), s.Seconds), s.CPUs, s.Card.P50, s.Card.P99)
+			fmt.Fprintf(t, "%s\t%d\t%.2f\t%s\t%s\t%.0f\t%.1f\t%.2f\t%.1f\t%.1f\t\n",
+				s.Phase, s.Ended, s.Seconds, minimum, ratio, s.PausesS, over(float64(s.Ended), s.Seconds), s.CPUs, s.Card.P50, s.Card.P99)
 		}
 	})
-	fmt.Fprintln(w, "minimum: items × what one takes in the downstream, with its repetitions and time-outs, ÷ places; without the pauses of Retry-After")
+	fmt.Fprintln(w, "minimum: items × what one takes in the downstream, with its repetitions and time-outs, ÷ places, without pauses;\nRetry-After: what the downstream asked a pod to pause, those that overlap counted twice")
 }
 
 func (r *Result) writeUrgent(w io.Writer) {

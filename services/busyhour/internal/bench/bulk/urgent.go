@@ -3,6 +3,7 @@ package bulk
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -117,19 +118,24 @@ func (p *probe) see(o *provisioningv1.Outcome) {
 	}
 }
 
-// row under which a probe is counted: its phase, unless a pod died shortly before it, or under it.
+// struck says whether a pod died shortly before it began, or before it had taken so long.
+func (p *probe) struck(deaths []time.Time, took time.Duration) bool {
+	return slices.ContainsFunc(deaths, func(at time.Time) bool {
+		return p.began.Before(at.Add(detection)) && p.began.Add(took).After(at)
+	})
+}
+
+// row under which a probe is counted: its phase, unless a pod died.
 func (p *probe) row(deaths []time.Time) string {
-	for _, at := range deaths {
-		if p.began.Before(at.Add(detection)) && p.began.Add(max(p.directory, urgentLimit)).After(at) {
-			return podDied
-		}
+	if p.struck(deaths, max(p.ended, urgentLimit)) {
+		return podDied
 	}
 	return p.phase
 }
 
 // limit within which it is to be in the directory.
 func (p *probe) limit(deaths []time.Time) time.Duration {
-	if p.row(deaths) == podDied {
+	if p.struck(deaths, max(p.directory, urgentLimit)) {
 		return detection + urgentLimit
 	}
 	return urgentLimit
