@@ -9,10 +9,13 @@ import (
 	"testing"
 
 	"connectrpc.com/connect"
+	"google.golang.org/protobuf/proto"
 
 	commonv1 "github.com/busyhour/busyhour/api/gen/busyhour/common/v1"
 	provisioningv1 "github.com/busyhour/busyhour/api/gen/busyhour/provisioning/v1"
+	"github.com/busyhour/busyhour/api/topics"
 	"github.com/busyhour/busyhour/services/provisioning"
+	"github.com/busyhour/busyhour/services/provisioning/internal/job"
 )
 
 // gate is a downstream that lets calls through one by one, or all at once.
@@ -404,4 +407,33 @@ func TestAJobBeyondTheBacklogIsRefused(t *testing.T) {
 	s.await("nothing waits after the loss of Redis", func() bool {
 		return p.job(first.GetId()).GetApplied() == 20 && p.metric("busyhour_provisioning_pending_items") == 0
 	})
+}
+
+// The log says who changed what, from what to what, and which item of which job asked for it.
+func TestTheLogSaysWhoChangedWhat(t *testing.T) {
+	s := newStage(t)
+	p := s.startPod("a", s.quick())
+	made := p.ended(p.mustCreate("r-1", upsert("ann", "Ann")).GetId())
+	p.ended(p.mustCreate("r-2", upsert("ann", "Anna")).GetId())
+	if _, err := p.directory.DeleteAgent(t.Context(), connect.NewRequest(&provisioningv1.DeleteAgentRequest{Tenant: s.tenant, Id: "ann"})); err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, m := range s.read(topics.DirectoryEvents) {
+		e := &provisioningv1.DirectoryEntry{}
+		if err := proto.Unmarshal(m.Value, e); err != nil {
+			t.Fatal(err)
+		}
+		if e.GetRevision() != nil && e.GetAgent().GetId() == "ann" {
+			got = append(got, fmt.Sprintf("%s of %q: %s", e.GetActor(), e.GetItem(), strings.Join(e.GetChanges(), ", ")))
+		}
+	}
+	want := []string{
+		fmt.Sprintf(`test of "%s/1": name: "" → "Ann", capacity +voice: 1`, made.GetId()),
+		fmt.Sprintf(`test of "%s/1": name: "Ann" → "Anna"`, job.ID(s.tenant, "r-2")),
+		`api of "": name: "Anna" → "", capacity -voice`,
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("the log says\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+	}
 }

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 
 	provisioningv1 "github.com/busyhour/busyhour/api/gen/busyhour/provisioning/v1"
 	"github.com/busyhour/busyhour/pkg/commit"
@@ -151,7 +152,7 @@ func wishOf(r *provisioningv1.Request) wish {
 		w.entry.Deleted = it.GetKind() == provisioningv1.Item_KIND_DELETE_AGENT
 		w.partial = true
 	}
-	w.entry.RequestedAt = r.GetRequestedAt()
+	w.entry.RequestedAt, w.entry.Item = r.GetRequestedAt(), fmt.Sprintf("%s/%d", r.GetJobId(), r.GetNumber())
 	w.joins = job.Joins(it)
 	w.move = unmoved(it.GetIfRevision(), moveOf(it))
 	return w

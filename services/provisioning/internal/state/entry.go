@@ -24,7 +24,7 @@ func Present(r *commit.Record) (directory.Present, error) {
 
 // PutEntry puts a changed entry into the commit: the record, its event and its places in the indexes.
 func PutEntry(tx *commit.Tx, r *commit.Record, before directory.Present, e *directory.Entry) error {
-	e.Revision = Revision(tx.Next(r))
+	e.Revision, e.Changes = Revision(tx.Next(r)), directory.Changes(before.Entry, e)
 	value, err := proto.Marshal(e)
 	if err != nil {
 		return fmt.Errorf("encode %s: %w", r.Name, err)

@@ -50,7 +50,7 @@ func healEntry(tx *commit.Tx, r *commit.Record, e *provisioningv1.DirectoryEntry
 	if proto.Unmarshal(r.Value, found) == nil && nameOf(found) == r.Name {
 		move(tx, entryPlaces(found), nil)
 	}
-	e.Revision = Revision(tx.Next(r))
+	e.Revision, e.Changes = Revision(tx.Next(r)), nil
 	value, err := proto.Marshal(e)
 	if err != nil {
 		return err

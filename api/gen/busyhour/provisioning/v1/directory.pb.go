@@ -327,7 +327,12 @@ type DirectoryEntry struct {
 	//	*DirectoryEntry_Queue
 	Entry isDirectoryEntry_Entry `protobuf_oneof:"entry"`
 	// When the change was asked for: for an item of a job earlier than `at`. A change asked for earlier loses.
-	RequestedAt   *timestamppb.Timestamp `protobuf:"bytes,8,opt,name=requested_at,json=requestedAt,proto3" json:"requested_at,omitempty"`
+	RequestedAt *timestamppb.Timestamp `protobuf:"bytes,8,opt,name=requested_at,json=requestedAt,proto3" json:"requested_at,omitempty"`
+	// The item that asked for it, "<job>/<number>". Absent: it was asked for one by one, by DirectoryService.
+	Item string `protobuf:"bytes,9,opt,name=item,proto3" json:"item,omitempty"`
+	// What this revision changed, in words, for instance `name: "Ann" → "Anna"`; at most 12, then how many more. Absent
+	// where it was healed.
+	Changes       []string `protobuf:"bytes,10,rep,name=changes,proto3" json:"changes,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -425,6 +430,20 @@ func (x *DirectoryEntry) GetQueue() *Queue {
 func (x *DirectoryEntry) GetRequestedAt() *timestamppb.Timestamp {
 	if x != nil {
 		return x.RequestedAt
+	}
+	return nil
+}
+
+func (x *DirectoryEntry) GetItem() string {
+	if x != nil {
+		return x.Item
+	}
+	return ""
+}
+
+func (x *DirectoryEntry) GetChanges() []string {
+	if x != nil {
+		return x.Changes
 	}
 	return nil
 }
@@ -1579,7 +1598,7 @@ const file_busyhour_provisioning_v1_directory_proto_rawDesc = "" +
 	"retryAfter\x12)\n" +
 	"\vexternal_id\x18\n" +
 	" \x01(\tB\b\xbaH\x05r\x03\x18\x80\x02R\n" +
-	"externalId\"\xf8\x02\n" +
+	"externalId\"\xa6\x03\n" +
 	"\x0eDirectoryEntry\x12\x16\n" +
 	"\x06tenant\x18\x01 \x01(\tR\x06tenant\x128\n" +
 	"\brevision\x18\x02 \x01(\v2\x1c.busyhour.common.v1.RevisionR\brevision\x12*\n" +
@@ -1588,7 +1607,10 @@ const file_busyhour_provisioning_v1_directory_proto_rawDesc = "" +
 	"\x05actor\x18\x05 \x01(\tR\x05actor\x127\n" +
 	"\x05agent\x18\x06 \x01(\v2\x1f.busyhour.provisioning.v1.AgentH\x00R\x05agent\x127\n" +
 	"\x05queue\x18\a \x01(\v2\x1f.busyhour.provisioning.v1.QueueH\x00R\x05queue\x12=\n" +
-	"\frequested_at\x18\b \x01(\v2\x1a.google.protobuf.TimestampR\vrequestedAtB\a\n" +
+	"\frequested_at\x18\b \x01(\v2\x1a.google.protobuf.TimestampR\vrequestedAt\x12\x12\n" +
+	"\x04item\x18\t \x01(\tR\x04item\x12\x18\n" +
+	"\achanges\x18\n" +
+	" \x03(\tR\achangesB\a\n" +
 	"\x05entry\"\x8d\x01\n" +
 	"\x12CreateAgentRequest\x128\n" +
 	"\x06tenant\x18\x01 \x01(\tB \xbaH\x1dr\x1b2\x19^[a-z0-9][a-z0-9-]{0,62}$R\x06tenant\x12=\n" +

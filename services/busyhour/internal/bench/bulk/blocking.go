@@ -53,7 +53,7 @@ func block(ctx context.Context, cfg *Config, kafka eventlog.Config, agents []*pr
 	if err != nil {
 		return nil, err
 	}
-	defer s.Kill()
+	defer func() { _ = s.Kill() }()
 	ctx, cut := context.WithCancel(ctx)
 	defer cut()
 	name := fmt.Sprintf("bench.blocking-%06x", rand.IntN(1<<24))

@@ -65,7 +65,7 @@ func (t *trial) ours(ctx context.Context) (err error) {
 	if t.stub, err = startStub(ctx, t.cfg.Bin, t.cfg.Dir, "stub"); err != nil {
 		return err
 	}
-	defer t.stub.Kill()
+	defer func() { _ = t.stub.Kill() }()
 	t.cfg.Say("starting %d processes of each service", t.cfg.Copies)
 	t.fleet, err = fleet.New(fleet.Config{
 		Bin: t.cfg.Bin, Dir: t.cfg.Dir, Servers: t.cfg.Servers, Tenants: []string{t.cfg.Tenant}, Copies: t.cfg.Copies,
