@@ -48,3 +48,18 @@ func drivePage(t *testing.T, s *stage, url string) {
 	}
 	s.ends(sw, call, completed, "queued", "offered", "offer_accepted", "connected", "ended", "completed")
 }
+
+// The jobs' pages, in a browser: a file with errors is refused, a good one becomes a job that is followed to its end, and a
+// large one is paused, resumed and cancelled.
+func TestThePagesOfJobs(t *testing.T) {
+	s := set(t, within(t, 4*time.Minute), "jobs", nil)
+	script := filepath.Join(w.root, "services/agent-presence/web/e2e/jobs.mjs")
+	c := exec.CommandContext(s.ctx, "node", script, "--url", w.fleet.URLs(fleet.Presence)[0], "--tenant", s.tenant, "--steer",
+		"--shots", filepath.Join(w.root, "out", "e2e", "jobs"))
+	c.Dir = filepath.Dir(filepath.Dir(script))
+	said, err := c.CombinedOutput()
+	t.Logf("%s", said)
+	if err != nil {
+		t.Fatalf("the pages do not do what they should: %v", err)
+	}
+}
