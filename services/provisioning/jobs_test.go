@@ -160,6 +160,28 @@ func TestADeadWorkersItemsAreRunByAnother(t *testing.T) {
 	}
 }
 
+// A run may last as long as it likes: its worker lives, and nobody takes the item over.
+func TestALongRunIsNotTakenOver(t *testing.T) {
+	s := newStage(t)
+	cfg := s.told()
+	cfg.Work.TakeOver = time.Second
+	a := s.startPod("a", cfg)
+	s.startPod("b", cfg)
+	g := s.gated()
+	j := a.mustCreate("r-1", upsert("ann", "Ann"))
+	s.await("it is under way", func() bool { return g.calls() == 1 })
+	key := commit.Key(s.tenant, "provisioning", uint32(a.metric("busyhour_gate_epoch")), "stream:normal")
+	began := time.Now()
+	s.await("it would have been taken over three times, and is held", func() bool {
+		held, err := a.redis.XPendingExt(t.Context(), &redis.XPendingExtArgs{Stream: key, Group: "workers", Start: "-", End: "+", Count: 1}).Result()
+		return err == nil && len(held) == 1 && held[0].Idle < cfg.Work.TakeOver/2 && time.Since(began) > 3*cfg.Work.TakeOver
+	})
+	g.leave()
+	if j = a.ended(j.GetId()); j.GetApplied() != 1 || g.calls() != 1 {
+		t.Errorf("ended as %v after %d calls", j, g.calls())
+	}
+}
+
 // Something goes wrong in Redis for a moment. The worker that has the item tries again, long before another takes it over.
 func TestARunWithoutAnOutcomeIsRepeatedSoon(t *testing.T) {
 	s := newStage(t)

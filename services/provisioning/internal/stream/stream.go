@@ -38,11 +38,15 @@ var doneSource string
 //go:embed again.lua
 var againSource string
 
+//go:embed touch.lua
+var touchSource string
+
 var (
 	enqueue   = redis.NewScript(enqueueSource)
 	makeGroup = redis.NewScript(groupSource)
 	done      = redis.NewScript(doneSource)
 	again     = redis.NewScript(againSource)
+	touch     = redis.NewScript(touchSource)
 )
 
 const group = "workers"
@@ -155,6 +159,19 @@ func (s *Stream) Claim(ctx context.Context, n Namespace, consumer string, limit 
 		return nil, fmt.Errorf("claim entries of the stream of %s: %w", n.Tenant, err)
 	}
 	return entriesOf(messages), nil
+}
+
+// Touch says that the worker who has an entry is alive, so that nobody claims it. It reports false if the entry is another's
+// by now, or gone.
+func (s *Stream) Touch(ctx context.Context, n Namespace, consumer string, e Entry) (bool, error) {
+	mine, err := touch.Run(ctx, s.redis, []string{n.stream()}, group, consumer, e.ID).Bool()
+	switch {
+	case noGroup(err):
+		return false, nil
+	case err != nil:
+		return false, fmt.Errorf("touch %s in the stream of %s: %w", e.Item, n.Tenant, err)
+	}
+	return mine, nil
 }
 
 // noGroup says that the stream or its group is not there: it is new, or somebody has removed it.

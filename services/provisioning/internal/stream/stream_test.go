@@ -208,3 +208,43 @@ func TestEachPriorityHasAStreamOfItsOwn(t *testing.T) {
 		t.Error("not told of their own")
 	}
 }
+
+func TestWhoTouchesAnEntryKeepsIt(t *testing.T) {
+	s, client := opened(t)
+	if err := s.Enqueue(t.Context(), acme, "item:j/1"); err != nil {
+		t.Fatal(err)
+	}
+	e := s.take(t, "w1")[0]
+	touched := func(consumer string) bool {
+		t.Helper()
+		mine, err := s.Touch(t.Context(), acme, consumer, e)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return mine
+	}
+	if touched("w2") || !touched("w1") {
+		t.Error("it is the first's")
+	}
+	if claimed, err := s.Claim(t.Context(), acme, "w2", 10, time.Hour); err != nil || len(claimed) != 0 {
+		t.Errorf("claimed %v, %v from one that is alive", claimed, err)
+	}
+	if claimed, err := s.Claim(t.Context(), acme, "w2", 10, 0); err != nil || len(claimed) != 1 {
+		t.Fatalf("claimed %v, %v", claimed, err)
+	}
+	if touched("w1") || !touched("w2") {
+		t.Error("it is the second's by now")
+	}
+	if err := s.Done(t.Context(), acme, e); err != nil {
+		t.Fatal(err)
+	}
+	if touched("w2") {
+		t.Error("it is gone")
+	}
+	if err := client.Del(t.Context(), acme.stream()).Err(); err != nil {
+		t.Fatal(err)
+	}
+	if touched("w2") {
+		t.Error("the stream is gone")
+	}
+}

@@ -27,6 +27,7 @@ const (
 func (p *Pool) run(ctx context.Context, n stream.Namespace, e stream.Entry) {
 	ctx, cancel := context.WithTimeout(ctx, p.cfg.ItemTimeout)
 	defer cancel()
+	go p.hold(ctx, n, e, cancel)
 	for wait := againAfter; ; wait = min(2*wait, againAtMost) {
 		err := p.once(ctx, n, e)
 		if err == nil {

@@ -5,7 +5,7 @@
 //	            └─ job paused: out of the stream; cancelled: outcome commit; others first: to the end of the stream
 //
 // A run that ends without an outcome leaves its entry in the stream, and another run takes it over. So an item may be
-// run again, but not by two at once: an entry is taken over only after longer than a run may last.
+// run again, but not by two at once: while it is run its worker says that it lives, and gives up when it could not say so.
 package work
 
 import (
@@ -33,7 +33,7 @@ type Config struct {
 	Concurrency int           `key:"concurrency" default:"64" doc:"Items in hand at once, of one pod."`
 	ItemTimeout time.Duration `key:"item_timeout" default:"60s" doc:"Longest run of an item. One that has no outcome by then is run again."`
 	Backlog     int           `key:"backlog" default:"250000" doc:"Items that may be without an outcome, of one tenant. A job beyond it is refused; an item takes about 1 KB of Redis."`
-	TakeOver    time.Duration `key:"take_over" default:"75s" doc:"When the items of a worker that does not answer go to another; longer than item_timeout."`
+	TakeOver    time.Duration `key:"take_over" default:"30s" doc:"When the items of a worker that is not heard of go to another; at least a second."`
 }
 
 // Validate says everything that is wrong, at once.
@@ -48,8 +48,8 @@ func (c *Config) Validate() error {
 	if c.ItemTimeout <= 0 {
 		problems = append(problems, fmt.Errorf("work.item_timeout: %s is no time to run", c.ItemTimeout))
 	}
-	if c.TakeOver <= c.ItemTimeout {
-		problems = append(problems, fmt.Errorf("work.take_over: %s must be longer than work.item_timeout, %s, or an item could be run twice at once", c.TakeOver, c.ItemTimeout))
+	if c.TakeOver < time.Second {
+		problems = append(problems, fmt.Errorf("work.take_over: %s, at least 1s is needed: a worker that lives may be slow to say so", c.TakeOver))
 	}
 	return errors.Join(problems...)
 }
@@ -123,7 +123,7 @@ func (p *Pool) serve(ctx, inHand context.Context, tenant string, priority provis
 			return
 		}
 		var entries []stream.Entry
-		if time.Since(claimed) > p.cfg.TakeOver/2 {
+		if time.Since(claimed) > p.cfg.TakeOver/touches {
 			claimed = time.Now()
 			entries, err = p.takeOver(ctx, n, slots)
 		}
