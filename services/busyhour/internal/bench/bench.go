@@ -118,7 +118,7 @@ func Run(ctx context.Context, cfg Config) (*Result, error) {
 		r.Floor.After = ground.run(ctx, cfg.Load.BHCC, cfg.Floor, 3)
 	}
 	r.Ratios = r.ratios()
-	return r, r.save(cfg.Out)
+	return r, Save(cfg.Out, r)
 }
 
 // load plays the busy hour, with the floor measured beside it, and counts what it cost.
@@ -174,11 +174,12 @@ func over(a, b float64) float64 {
 	return float64(int(a/b*100)) / 100
 }
 
-func (r *Result) save(path string) error {
+// Save writes a result as JSON, for programs to read; nowhere if path is empty.
+func Save(path string, result any) error {
 	if path == "" {
 		return nil
 	}
-	b, err := json.MarshalIndent(r, "", "  ")
+	b, err := json.MarshalIndent(result, "", "  ")
 	if err != nil {
 		return err
 	}

@@ -44,10 +44,10 @@ measures the floor: one small Redis script, one hop over NATS, one WebSocket wri
 		if cfg.Servers, err = fleet.FromEnvironment(); err != nil {
 			return err
 		}
-		cfg.Load.Tenant = fmt.Sprintf("bench-%06x", rand.IntN(1<<24))
+		cfg.Load.Tenant = benchTenant()
 		cfg.Load.Span = time.Duration(*seconds * float64(time.Second))
 		cfg.Load.Progress = progressTo(c.ErrOrStderr(), terminal(os.Stderr))
-		cfg.Say = func(format string, args ...any) { fmt.Fprintf(c.ErrOrStderr(), "bench: "+format+"\n", args...) }
+		cfg.Say = benchSays(c)
 		result, err := bench.Run(c.Context(), cfg)
 		if err != nil {
 			return err
@@ -90,8 +90,8 @@ closed; then stops and starts each service and measures how long it takes to be 
 		if cfg.Servers, err = fleet.FromEnvironment(); err != nil {
 			return err
 		}
-		cfg.Tenant = fmt.Sprintf("bench-%06x", rand.IntN(1<<24))
-		cfg.Say = func(format string, args ...any) { fmt.Fprintf(c.ErrOrStderr(), "bench: "+format+"\n", args...) }
+		cfg.Tenant = benchTenant()
+		cfg.Say = benchSays(c)
 		result, err := bench.Start(c.Context(), cfg)
 		if err != nil {
 			return err
@@ -103,6 +103,14 @@ closed; then stops and starts each service and measures how long it takes to be 
 		return nil
 	}
 	return c
+}
+
+// benchTenant is one that nobody has used.
+func benchTenant() string { return fmt.Sprintf("bench-%06x", rand.IntN(1<<24)) }
+
+// benchSays tells whoever watches how far it is.
+func benchSays(c *cobra.Command) func(format string, args ...any) {
+	return func(format string, args ...any) { fmt.Fprintf(c.ErrOrStderr(), "bench: "+format+"\n", args...) }
 }
 
 // besideUs is the directory of this binary; the build puts all of them into one.

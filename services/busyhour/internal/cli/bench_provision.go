@@ -2,7 +2,6 @@ package cli
 
 import (
 	"fmt"
-	"math/rand/v2"
 
 	"github.com/spf13/cobra"
 
@@ -50,8 +49,8 @@ itself and waits.`,
 		if cfg.Servers, err = fleet.FromEnvironment(); err != nil {
 			return err
 		}
-		cfg.Tenant = fmt.Sprintf("bench-%06x", rand.IntN(1<<24))
-		cfg.Say = func(format string, args ...any) { fmt.Fprintf(c.ErrOrStderr(), "bench: "+format+"\n", args...) }
+		cfg.Tenant = benchTenant()
+		cfg.Say = benchSays(c)
 		result, err := bulk.Run(c.Context(), cfg)
 		if err != nil {
 			return err

@@ -19,7 +19,7 @@ func Arrivals(ctx context.Context, seed uint64, perHour float64, span time.Durat
 		if due.Sub(start) > span {
 			return
 		}
-		if d := time.Until(due); d > 0 && wait(ctx, d) != nil {
+		if d := time.Until(due); d > 0 && Wait(ctx, d) != nil {
 			return
 		}
 		if ctx.Err() != nil {

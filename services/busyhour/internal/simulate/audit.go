@@ -118,7 +118,7 @@ func (a *audit) final(ctx, late context.Context, contact string) (*routingv1.Con
 		if err != nil {
 			return nil, err
 		}
-		if Final(got.Contact.State) && got.Verified || wait(late, 200*time.Millisecond) != nil {
+		if Final(got.Contact.State) && got.Verified || Wait(late, 200*time.Millisecond) != nil {
 			return got.Contact, nil
 		}
 	}

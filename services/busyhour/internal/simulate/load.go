@@ -258,7 +258,7 @@ func (l *load) progress(ctx context.Context) (stop func()) {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		for wait(ctx, time.Second) == nil {
+		for Wait(ctx, time.Second) == nil {
 			l.cfg.Progress(l.snapshot())
 		}
 	}()

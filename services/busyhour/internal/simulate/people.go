@@ -123,7 +123,7 @@ func (c *Clients) awaitJob(ctx context.Context, tenant, id string) error {
 		if job.Pending == 0 {
 			return nil
 		}
-		if wait(ctx, 100*time.Millisecond) != nil {
+		if Wait(ctx, 100*time.Millisecond) != nil {
 			return fmt.Errorf("job %s of tenant %s: %d of %d items are still pending: %w", id, tenant, job.Pending, job.Total, ctx.Err())
 		}
 	}

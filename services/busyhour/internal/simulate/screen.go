@@ -205,7 +205,7 @@ func (s *Screen) Run(ctx context.Context) error {
 		if pause == 0 {
 			pause = 200 * time.Millisecond
 		}
-		if wait(ctx, pause/2+rand.N(pause)) != nil {
+		if Wait(ctx, pause/2+rand.N(pause)) != nil {
 			return nil
 		}
 	}

@@ -183,7 +183,7 @@ func (s *Stream) Run(ctx context.Context) error {
 		if s.cfg.Lost != nil {
 			s.cfg.Lost(err)
 		}
-		if wait(ctx, pause/2+rand.N(pause)) != nil {
+		if Wait(ctx, pause/2+rand.N(pause)) != nil {
 			return nil
 		}
 	}

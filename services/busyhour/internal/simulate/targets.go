@@ -131,14 +131,14 @@ func ask[C, Req, Res any](ctx context.Context, clients []C, method func(C, conte
 		if err == nil {
 			return r.Msg, nil
 		}
-		if connect.CodeOf(err) != connect.CodeUnavailable || wait(ctx, time.Duration(min(try+1, 10))*50*time.Millisecond) != nil {
+		if connect.CodeOf(err) != connect.CodeUnavailable || Wait(ctx, time.Duration(min(try+1, 10))*50*time.Millisecond) != nil {
 			return nil, err
 		}
 	}
 }
 
-// wait until the time is over or the context.
-func wait(ctx context.Context, d time.Duration) error {
+// Wait waits until the time is over, or the context: then it returns its error.
+func Wait(ctx context.Context, d time.Duration) error {
 	t := time.NewTimer(d)
 	defer t.Stop()
 	select {

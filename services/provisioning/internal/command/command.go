@@ -1,5 +1,5 @@
-// Package command is the way in for callers: DirectoryService, JobService and ReconcileService over connect, that is gRPC, gRPC-Web and
-// JSON on one port. It turns requests into wishes and answers into messages, and decides nothing.
+// Package command is the way in for callers: DirectoryService, JobService and ReconcileService over connect, that is gRPC,
+// gRPC-Web and JSON on one port. It turns requests into wishes and answers into messages, and decides nothing.
 package command
 
 import (
@@ -26,10 +26,10 @@ func Detail(r *refusal.Refusal) proto.Message {
 	return d
 }
 
-// pageSize is what a caller asked for, or 100. Validation keeps it below 1,001.
-func pageSize(asked uint32) int {
+// pageSize is what a caller asked for, or the list's own. Validation bounds it.
+func pageSize(asked uint32, otherwise int) int {
 	if asked == 0 {
-		return 100
+		return otherwise
 	}
 	return int(asked)
 }

@@ -61,7 +61,7 @@ func (d *Directory) ListAgents(ctx context.Context, req *connect.Request[provisi
 	if err != nil {
 		return nil, err
 	}
-	entries, last, verified, err := d.flow.List(ctx, req.Msg.GetTenant(), state.Agents, after, pageSize(req.Msg.GetPageSize()))
+	entries, last, verified, err := d.flow.List(ctx, req.Msg.GetTenant(), state.Agents, after, pageSize(req.Msg.GetPageSize(), 100))
 	if err != nil {
 		return nil, err
 	}
@@ -114,7 +114,7 @@ func (d *Directory) ListQueues(ctx context.Context, req *connect.Request[provisi
 	if err != nil {
 		return nil, err
 	}
-	entries, last, verified, err := d.flow.List(ctx, req.Msg.GetTenant(), state.Queues, after, pageSize(req.Msg.GetPageSize()))
+	entries, last, verified, err := d.flow.List(ctx, req.Msg.GetTenant(), state.Queues, after, pageSize(req.Msg.GetPageSize(), 100))
 	if err != nil {
 		return nil, err
 	}

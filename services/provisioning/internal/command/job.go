@@ -45,7 +45,7 @@ func (j *Job) ListOutcomes(ctx context.Context, req *connect.Request[provisionin
 		return nil, err
 	}
 	m := req.Msg
-	page, verified, err := j.flow.ListOutcomes(ctx, m.GetTenant(), m.GetJobId(), m.GetOutcome(), after, pageSize(m.GetPageSize()))
+	page, verified, err := j.flow.ListOutcomes(ctx, m.GetTenant(), m.GetJobId(), m.GetOutcome(), after, pageSize(m.GetPageSize(), 100))
 	if err != nil {
 		return nil, err
 	}
@@ -62,11 +62,7 @@ func (j *Job) ListJobs(ctx context.Context, req *connect.Request[provisioningv1.
 	if err != nil {
 		return nil, err
 	}
-	n := int(req.Msg.GetPageSize())
-	if n == 0 {
-		n = 20
-	}
-	page, verified, err := j.flow.ListJobs(ctx, req.Msg.GetTenant(), from, n)
+	page, verified, err := j.flow.ListJobs(ctx, req.Msg.GetTenant(), from, pageSize(req.Msg.GetPageSize(), 20))
 	if err != nil {
 		return nil, err
 	}

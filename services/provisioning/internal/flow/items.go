@@ -155,22 +155,14 @@ func (f *Flow) Item(ctx context.Context, tenant, name string) (o *provisioningv1
 	return o, err
 }
 
-// Paused reports whether the job of a pending item is paused.
-func (f *Flow) Paused(ctx context.Context, tenant, name string) (paused bool, err error) {
+// Paused reports whether a job is paused.
+func (f *Flow) Paused(ctx context.Context, tenant, id string) (paused bool, err error) {
 	err = f.readVerified(ctx, tenant, func(ctx context.Context, tx *commit.Tx) error {
-		r := tx.Record(name)
+		r := tx.Record(state.Job(id))
 		if err := tx.Fetch(ctx); err != nil {
 			return err
 		}
-		o, err := state.ItemIn(r)
-		if err != nil || o == nil {
-			return err
-		}
-		jr := tx.Record(state.Job(o.GetJobId()))
-		if err := tx.Fetch(ctx); err != nil {
-			return err
-		}
-		j, err := state.JobIn(jr)
+		j, err := state.JobIn(r)
 		paused = j.GetPausedAt() != nil
 		return err
 	})

@@ -68,7 +68,7 @@ func (c chain) named(name string, words []string) []string {
 }
 
 // perDownstream positions are in the list of each; a position in all of them is the number of the downstream and its own.
-const perDownstream = 1 << 32
+const perDownstream = 1 << 24
 
 func (c chain) List(ctx context.Context, tenant string, from int) (ids []string, next int, err error) {
 	i, at := from/perDownstream, from%perDownstream

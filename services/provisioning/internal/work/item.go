@@ -62,7 +62,7 @@ func (p *Pool) once(ctx context.Context, n stream.Namespace, e stream.Entry) err
 	case errors.Is(err, flow.ErrCancelled):
 		err = p.flow.CancelItem(ctx, n.Tenant, e.Item, o.GetJobId())
 	case errors.Is(err, flow.ErrPaused):
-		return p.putAside(ctx, n, e)
+		return p.putAside(ctx, n, e, o.GetJobId())
 	case errors.Is(err, flow.ErrEarly):
 		return p.putOff(ctx, n, e)
 	case err == nil:
@@ -76,11 +76,11 @@ func (p *Pool) once(ctx context.Context, n stream.Namespace, e stream.Entry) err
 
 // putAside takes an item of a paused job out of the stream. Who resumes the job puts it back; if that was done before it
 // was out, it is put back here.
-func (p *Pool) putAside(ctx context.Context, n stream.Namespace, e stream.Entry) error {
+func (p *Pool) putAside(ctx context.Context, n stream.Namespace, e stream.Entry, id string) error {
 	if err := p.stream.Done(ctx, n, e); err != nil {
 		return err
 	}
-	paused, err := p.flow.Paused(ctx, n.Tenant, e.Item)
+	paused, err := p.flow.Paused(ctx, n.Tenant, id)
 	if err != nil || paused {
 		return err
 	}

@@ -13,6 +13,7 @@ import (
 
 	provisioningv1 "github.com/busyhour/busyhour/api/gen/busyhour/provisioning/v1"
 	"github.com/busyhour/busyhour/pkg/eventlog"
+	"github.com/busyhour/busyhour/services/busyhour/internal/simulate"
 )
 
 // Blocking is how the job would go with a consumer that makes the calls itself and waits: each partition has one call
@@ -155,7 +156,7 @@ func blockedPhase(name string, took time.Duration, done, lag int) BlockedPhase {
 // moving waits until the group has its partitions.
 func (b *blocking) moving(ctx context.Context) error {
 	for b.done.Load() == 0 {
-		if err := pause(ctx, 20*time.Millisecond); err != nil {
+		if err := simulate.Wait(ctx, 20*time.Millisecond); err != nil {
 			return err
 		}
 	}
@@ -165,7 +166,7 @@ func (b *blocking) moving(ctx context.Context) error {
 // await so many, for as long as a phase may last.
 func (b *blocking) await(ctx context.Context, done int) error {
 	for until := time.Now().Add(b.cfg.BlockingFor); time.Now().Before(until) && int(b.done.Load()) < done; {
-		if err := pause(ctx, 20*time.Millisecond); err != nil {
+		if err := simulate.Wait(ctx, 20*time.Millisecond); err != nil {
 			return err
 		}
 	}

@@ -193,7 +193,7 @@ func (c *course) fail(err error) {
 
 // revive a pod after a while.
 func (c *course) revive(ctx context.Context, p *fleet.Process) error {
-	if err := pause(ctx, c.cfg.Dead); err != nil {
+	if err := simulate.Wait(ctx, c.cfg.Dead); err != nil {
 		return err
 	}
 	if err := p.Start(); err != nil {

@@ -10,6 +10,8 @@ import (
 	"net/url"
 	"strconv"
 	"time"
+
+	"github.com/busyhour/busyhour/services/busyhour/internal/simulate"
 )
 
 // oldWay is a careful client of the downstream: it searches before it creates, keeps to Retry-After, and tries again until
@@ -35,7 +37,7 @@ func (o *oldWay) insist(ctx context.Context, u user) error {
 		if err == nil {
 			return nil
 		}
-		if err := pause(ctx, max(backoff, patience)); err != nil {
+		if err := simulate.Wait(ctx, max(backoff, patience)); err != nil {
 			return err
 		}
 	}

@@ -1,10 +1,6 @@
 package bulk
 
 import (
-	"encoding/json"
-	"errors"
-	"os"
-	"path/filepath"
 	"time"
 
 	"github.com/busyhour/busyhour/services/busyhour/internal/bench"
@@ -60,15 +56,4 @@ func (r *Result) Found() (n int) {
 		n += c.Found
 	}
 	return n
-}
-
-func (r *Result) save(path string) error {
-	if path == "" {
-		return nil
-	}
-	b, err := json.MarshalIndent(r, "", "  ")
-	if err != nil {
-		return err
-	}
-	return errors.Join(os.MkdirAll(filepath.Dir(path), 0o755), os.WriteFile(path, append(b, '\n'), 0o644))
 }

@@ -38,7 +38,7 @@ func Run(ctx context.Context, cfg Config) (*Result, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w\nthe logs are in %s", err, cfg.Dir)
 	}
-	return t.result, t.result.save(cfg.Out)
+	return t.result, bench.Save(cfg.Out, t.result)
 }
 
 // trial is one measurement under way.
@@ -228,7 +228,7 @@ func (t *trial) ended(ctx context.Context, id string) (*provisioningv1.Job, erro
 		if err != nil || verified && job.Pending == 0 {
 			return job, err
 		}
-		if err := pause(ctx, sampleEvery); err != nil {
+		if err := simulate.Wait(ctx, sampleEvery); err != nil {
 			return nil, errors.Join(fmt.Errorf("job %s: %d of %d items have not ended", id, job.Pending, job.Total), err)
 		}
 	}

@@ -13,6 +13,7 @@ import (
 
 	"github.com/busyhour/busyhour/services/busyhour/internal/fleet"
 	"github.com/busyhour/busyhour/services/busyhour/internal/scimstub"
+	"github.com/busyhour/busyhour/services/busyhour/internal/simulate"
 )
 
 // stub is the downstream: `busyhour stub scim`, a process of its own. It is lax, so what is created twice is there twice.
@@ -40,7 +41,7 @@ func startStub(ctx context.Context, bin, dir, name string) (*stub, error) {
 		if _, err = s.counts(soon); err == nil {
 			return s, nil
 		}
-		if pause(soon, 20*time.Millisecond) != nil {
+		if simulate.Wait(soon, 20*time.Millisecond) != nil {
 			_ = s.Kill()
 			return nil, fmt.Errorf("%s does not answer: %w\n%s", name, err, s.Tail(5))
 		}
@@ -95,16 +96,4 @@ func (s *stub) ask(ctx context.Context, method, path string, body []byte, into a
 		return fmt.Errorf("the stub's %s %s: %w", method, path, err)
 	}
 	return json.Unmarshal(text, into)
-}
-
-// pause until the time is over, or the context.
-func pause(ctx context.Context, d time.Duration) error {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
 }

@@ -79,7 +79,7 @@ func (p *probe) run(ctx context.Context, clients *simulate.Clients, tenant strin
 		Priority: provisioningv1.Priority_PRIORITY_URGENT,
 	}
 	job, err := clients.CreateJob(ctx, r)
-	for err != nil && pause(ctx, askEvery) == nil { // the pod that was asked has died
+	for err != nil && simulate.Wait(ctx, askEvery) == nil { // the pod that was asked has died
 		job, err = clients.CreateJob(ctx, r)
 	}
 	if err != nil {
@@ -101,7 +101,7 @@ func (p *probe) follow(ctx context.Context, clients *simulate.Clients, tenant st
 		if p.ended > 0 {
 			return nil
 		}
-		if err := pause(ctx, askEvery); err != nil {
+		if err := simulate.Wait(ctx, askEvery); err != nil {
 			return fmt.Errorf("it has not ended after %s", time.Since(p.began).Round(time.Millisecond))
 		}
 	}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/busyhour/busyhour/services/busyhour/internal/chaos/history"
 	"github.com/busyhour/busyhour/services/busyhour/internal/fleet"
+	"github.com/busyhour/busyhour/services/busyhour/internal/simulate"
 )
 
 // metered are the metrics that a history keeps.
@@ -41,7 +42,7 @@ func (m *meter) run(ctx context.Context, pods []*fleet.Process) {
 	var each sync.WaitGroup
 	for _, p := range pods {
 		each.Go(func() {
-			for wait(ctx, sampling) == nil {
+			for simulate.Wait(ctx, sampling) == nil {
 				m.sample(ctx, p)
 			}
 		})

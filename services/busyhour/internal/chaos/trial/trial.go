@@ -164,7 +164,7 @@ func (t *trial) becomeQuiet(ctx context.Context) error {
 	t.cfg.Say("the load is over")
 	deadline := time.Now().Add(time.Minute)
 	for time.Now().Before(deadline) {
-		if err := wait(ctx, time.Second); err != nil {
+		if err := simulate.Wait(ctx, time.Second); err != nil {
 			return err
 		}
 		if len(t.meter.unsettled()) == 0 {
@@ -313,7 +313,7 @@ func (t *trial) breakThings(ctx context.Context) error {
 
 // supervise starts pods again that ended though nobody told them to, as an orchestrator does, and notes that they did.
 func (t *trial) supervise(ctx context.Context) {
-	for wait(ctx, 200*time.Millisecond) == nil {
+	for simulate.Wait(ctx, 200*time.Millisecond) == nil {
 		for _, p := range t.stage.Fleet.All() {
 			if t.nemesis.Holds(p.Name) || p.PID() != 0 || ctx.Err() != nil || t.nemesis.Holds(p.Name) {
 				continue
@@ -325,16 +325,5 @@ func (t *trial) supervise(ctx context.Context) {
 			t.cfg.Say("%s has ended, and is started again", p.Name)
 			_ = p.Start()
 		}
-	}
-}
-
-func wait(ctx context.Context, d time.Duration) error {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
 	}
 }
