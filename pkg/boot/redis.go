@@ -59,7 +59,7 @@ func redisOptions(c RedisConfig, name string) *redis.UniversalOptions {
 		ReadTimeout:           500 * time.Millisecond,
 		WriteTimeout:          500 * time.Millisecond,
 		PoolTimeout:           250 * time.Millisecond,
-		PoolSize:              64,
+		PoolSize:              160, // the workers of call-routing, and room for recovery, relay and sweeps beside them
 		MinIdleConns:          4,
 
 		// Only Redis Enterprise sends them, and asking costs a round trip per connection.

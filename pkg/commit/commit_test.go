@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -40,6 +41,7 @@ var promises = []struct {
 	{"an event is durable when it is in the log and no later epoch is", testDurable},
 	{"a later epoch makes what was decided void", testLaterEpochVoids},
 	{"what a dead pod left in the outbox goes first", testOutboxOfADeadPodGoesFirst},
+	{"many looks share reads", testManyLooksShareReads},
 	{"nothing of a record goes behind a failure", testFailureStopsTheRecord},
 	{"an outbox longer than the window is drained in order", testLongOutbox},
 	{"who waits for what arrived while Redis was asked gets an answer", testWaiterOfWhatHasArrived},
@@ -621,10 +623,52 @@ func testWaiterOfWhatHasArrived(t *testing.T, w *world) {
 		t.Fatal(err)
 	}
 	answer := make(chan error, 1)
-	w.store.outbox.lookAndWait(w.tenant, r, func(err error) { answer <- err })
+	w.store.outbox.looks.add(look{w.tenant, r, func(err error) { answer <- err }})
 	if err := w.within(answer); err != nil {
 		t.Error(err)
 	}
+}
+
+func testManyLooksShareReads(t *testing.T, w *world) {
+	r := w.put(w.store, "op", "cup:1", "full")
+	if err := w.durable(w.store, r); err != nil {
+		t.Fatal(err)
+	}
+	scripts := &counted{}
+	w.store.redis.AddHook(scripts)
+	const many = 1000
+	answers := make(chan error, many)
+	var looks []look
+	for range many {
+		looks = append(looks, look{w.tenant, r, func(err error) { answers <- err }})
+	}
+	w.store.outbox.looks.add(looks...)
+	for range many {
+		if err := w.within(answers); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if n, most := scripts.n.Load(), int64(many/lookLimit+1); n > most {
+		t.Errorf("%d looks took %d reads, want at most %d", many, n, most)
+	}
+}
+
+// counted counts scripts.
+type counted struct{ n atomic.Int64 }
+
+func (c *counted) DialHook(next redis.DialHook) redis.DialHook { return next }
+
+func (c *counted) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
+	return func(ctx context.Context, cmd redis.Cmder) error {
+		if cmd.Name() == "evalsha" {
+			c.n.Add(1)
+		}
+		return next(ctx, cmd)
+	}
+}
+
+func (c *counted) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
+	return next
 }
 
 func testWaiterOfAnotherPodsWork(t *testing.T, w *world) {
@@ -636,7 +680,7 @@ func testWaiterOfAnotherPodsWork(t *testing.T, w *world) {
 	}
 	w.log.hold()
 	answer := make(chan error, 1)
-	w.store.outbox.lookAndWait(w.tenant, last, func(err error) { answer <- err }) // the window is on its way
+	w.store.outbox.looks.add(look{w.tenant, last, func(err error) { answer <- err }}) // the window is on its way
 	other := w.pod2()
 	other.outbox.log = newMemoryLog()
 	if err := w.durable(other, last); err != nil {

@@ -29,6 +29,7 @@ type outboxes struct {
 	store   *Store
 	log     Log
 	removes bundler[removal]
+	looks   bundler[look]
 
 	mu    sync.Mutex
 	lanes map[string]*lane // by the key of the record
@@ -68,6 +69,7 @@ type removal struct {
 func newOutboxes(s *Store, log Log) *outboxes {
 	o := &outboxes{store: s, log: log, lanes: map[string]*lane{}}
 	o.removes.work = o.remove
+	o.looks.work = o.lookAll
 	return o
 }
 
@@ -118,40 +120,8 @@ func (o *outboxes) wait(tenant string, r Result, done func(error)) {
 		o.mu.Unlock()
 	default:
 		o.mu.Unlock()
-		go o.lookAndWait(tenant, r, done)
+		o.looks.add(look{tenant, r, done})
 	}
-}
-
-// lookAndWait asks Redis whether the event is still in the outbox: somebody else filled it, or this pod has forgotten.
-func (o *outboxes) lookAndWait(tenant string, r Result, done func(error)) {
-	ctx, cancel := context.WithTimeout(context.Background(), scriptTimeout)
-	defer cancel()
-	entries, err := o.read(ctx, tenant, r.Epoch, r.Record)
-	if err != nil {
-		done(err)
-		return
-	}
-	if len(entries) == 0 || entries[0].revision.Newer(r.Revision) {
-		o.store.confirm.add(confirmation{tenant, r.Epoch, done})
-		return
-	}
-	o.mu.Lock()
-	l := o.lane(tenant, r.Epoch, r.Record)
-	if !r.Revision.Newer(l.acked) { // it arrived meanwhile, and is about to leave the outbox
-		o.mu.Unlock()
-		o.store.confirm.add(confirmation{tenant, r.Epoch, done})
-		return
-	}
-	l.waiters = append(l.waiters, waiter{r.Revision, done})
-	o.mu.Unlock()
-	o.extend(tenant, r.Epoch, r.Record, entries, len(entries) == outboxWindow)
-}
-
-// read gives the first entries of a record's outbox, if the state is verified.
-func (o *outboxes) read(ctx context.Context, tenant string, epoch uint32, record string) (entries []entry, err error) {
-	tx := newTx(ctx, o.store, tenant, "", epoch)
-	tx.asked = append(tx.asked, readOutbox{&entries, record})
-	return entries, tx.Fetch(ctx)
 }
 
 // lane finds or makes the lane of a record; mu is held.
@@ -207,7 +177,7 @@ func (o *outboxes) unlockAndRest(l *lane) {
 	l.waiters = nil
 	o.mu.Unlock()
 	for _, w := range stranded {
-		go o.lookAndWait(l.tenant, Result{Record: l.record, Epoch: l.epoch, Revision: w.revision}, w.done)
+		o.looks.add(look{l.tenant, Result{Record: l.record, Epoch: l.epoch, Revision: w.revision}, w.done})
 	}
 }
 

@@ -16,9 +16,10 @@ import (
 )
 
 const (
-	batchLimit = 256              // signals in one message, by the contract
-	partLimit  = 1000             // calls in one part of an inventory, by the contract
-	silence    = 15 * time.Second // three missed heartbeats: the connection is dead
+	batchLimit                 = 256  // signals in one message, by the contract
+	partLimit                  = 1000 // calls in one part of an inventory, by the contract
+	patientTries, longestPause = 5, 2 * time.Second
+	silence                    = 15 * time.Second // three missed heartbeats: the connection is dead
 )
 
 // StreamConfig says who a stream is and who hears what it hears. The functions may be nil; they are called by the
@@ -175,11 +176,18 @@ func (s *Stream) Run(ctx context.Context) error {
 			c()
 		}
 	}()
+	stuck := 0 // connections in a row on which nothing new was acknowledged
 	for {
+		before := s.resume()
 		pause, err := s.connect(ctx)
 		if ctx.Err() != nil {
 			return nil
 		}
+		if stuck++; s.resume() > before || s.Stats().Open == 0 {
+			stuck = 0
+		}
+		// A stream that is sent again whole, at once and for ever, keeps down who tries to get up.
+		pause = min(pause<<max(0, min(stuck-patientTries, 6)), longestPause)
 		if s.cfg.Lost != nil {
 			s.cfg.Lost(err)
 		}
@@ -187,6 +195,12 @@ func (s *Stream) Run(ctx context.Context) error {
 			return nil
 		}
 	}
+}
+
+func (s *Stream) resume() uint64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.window.resume()
 }
 
 type connection = *connect.BidiStreamForClient[routingv1.ConnectRequest, routingv1.ConnectResponse]

@@ -110,7 +110,7 @@ var safeguards = []safeguard{
 		durableGo, `err := c.store.epochs.Confirm(ctx)`, `err := ctx.Err()`,
 		inCommit, onMiniredis + "the confirming read asks the log"},
 	{"a duplicate waits for the first's event", []string{"off-dupwait"},
-		outboxGo, `if len(entries) == 0 || entries[0].revision.Newer(r.Revision) {`, `if entries == nil || r.Record != "" {`,
+		"pkg/commit/look.go", `if len(open) == 0 || open[0].revision.Newer(r.Revision) {`, `if open == nil || r.Record != "" {`,
 		inCommit, onMiniredis + "a duplicate is durable when the first's event is in the log"},
 
 	// Recovery.
