@@ -14,6 +14,9 @@ import (
 // stopLimit is how long a process may take to end after SIGTERM, and to say why it does not after SIGQUIT.
 const stopLimit = 40 * time.Second
 
+// ErrHung says that a process did not end when it was told to.
+var ErrHung = errors.New("did not end in time and was killed")
+
 // Child is a process that does not outlive this one. It can be started again after it has ended.
 type Child struct {
 	Name string
@@ -117,7 +120,7 @@ func (c *Child) wait(cmd *exec.Cmd, exited chan struct{}) error {
 		_ = cmd.Process.Kill()
 		<-exited
 	}
-	return fmt.Errorf("%s did not end within %s of SIGTERM and was killed; where it hung is at the end of %s", c.Name, stopLimit, c.Log)
+	return fmt.Errorf("%s %w, %s after SIGTERM; where it hung is at the end of %s", c.Name, ErrHung, stopLimit, c.Log)
 }
 
 // Kill ends it with SIGKILL, as a machine that dies would.

@@ -48,7 +48,11 @@ func (n *Nemesis) restart(ctx context.Context, p *fleet.Process, start func() er
 	n.hold(p.Name, 1)
 	defer n.hold(p.Name, -1)
 	_ = p.Resume() // or it would not hear
-	if err := errors.Join(p.Stop(), start()); err != nil {
+	hung := p.Stop()
+	if !errors.Is(hung, fleet.ErrHung) {
+		hung = nil // it may say that it could not take leave of a server that is away
+	}
+	if err := errors.Join(hung, start()); err != nil {
 		return err
 	}
 	ready, cancel := context.WithTimeout(ctx, 5*time.Second) // it may be that Redis is away
