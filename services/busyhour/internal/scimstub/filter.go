@@ -7,6 +7,9 @@ import (
 	"strings"
 )
 
+// memberValue is the one attribute that is looked for within a list.
+const memberValue = "members.value"
+
 // filter is attribute eq "value"; its zero value lets everything through.
 type filter struct{ attribute, value string }
 
@@ -25,7 +28,7 @@ func parseFilter(text string) (filter, error) {
 	if err := json.Unmarshal([]byte(m[2]), &f.value); err != nil {
 		return f, badRequest("invalidFilter", "%s is no JSON text: %v", m[2], err)
 	}
-	known := append([]string{"id"}, indexed...)
+	known := append([]string{"id", memberValue}, indexed...)
 	i := slices.IndexFunc(known, func(a string) bool { return strings.EqualFold(a, m[1]) })
 	if i < 0 {
 		return f, badRequest("invalidFilter", "%s: the stub filters by %s only", m[1], strings.Join(known, ", "))

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 )
@@ -33,6 +34,15 @@ type resource struct {
 }
 
 func (r resource) etag() string { return fmt.Sprintf(`W/"%d"`, r.version) }
+
+// has says whether a user is a member of the group.
+func (r resource) has(user string) bool {
+	members, _ := r.attributes["members"].([]any)
+	return slices.ContainsFunc(members, func(m any) bool {
+		member, _ := m.(map[string]any)
+		return member["value"] == user
+	})
+}
 
 // shown is the resource as it is answered.
 func (r resource) shown(k kind) attributes {

@@ -125,6 +125,8 @@ func (s *store) search(f filter) (all []resource) {
 		if r, ok := s.byID[f.value]; ok {
 			all = append(all, r)
 		}
+	case f.attribute == memberValue:
+		all = slices.DeleteFunc(slices.Collect(maps.Values(s.byID)), func(r resource) bool { return !r.has(f.value) })
 	default:
 		for _, id := range s.byKey[key(f.attribute, f.value)] {
 			all = append(all, s.byID[id])

@@ -196,6 +196,12 @@ func TestGroupsHaveMembers(t *testing.T) {
 	if got := fmt.Sprint(a.body["members"]); got != "[map[value:user-2]]" {
 		t.Errorf("members %s", got)
 	}
+	for user, want := range map[string]string{"user-1": "0", "user-2": "1"} {
+		found := c.must(200, "GET", "/scim/v2/Groups?filter="+url.QueryEscape(`members.value eq "`+user+`"`), "")
+		if got := fmt.Sprint(found.body["totalResults"]); got != want {
+			t.Errorf("%s is in %s groups, want %s", user, got, want)
+		}
+	}
 }
 
 func TestWhoHasNoTokenIsSentAway(t *testing.T) {

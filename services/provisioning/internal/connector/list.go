@@ -57,9 +57,9 @@ const pageSize = 100
 func (s *scim) list(ctx context.Context, tenant string, from int) (ids []string, next int, _ said) {
 	page := fmt.Sprintf("?startIndex=%d&count=%d", from, pageSize)
 	prefix := externalIDPrefix(tenant)
-	a, l := s.search(ctx, tenant, page+"&filter="+escaped("externalId sw "+quoted(prefix)))
+	a, l := s.search(ctx, tenant, users, page+"&filter="+escaped("externalId sw "+quoted(prefix)))
 	if a.kind == refused {
-		a, l = s.search(ctx, tenant, page)
+		a, l = s.search(ctx, tenant, users, page)
 	}
 	if a.kind != taken {
 		return nil, 0, a.said

@@ -61,6 +61,10 @@ func patch(all []difference) map[string]any {
 	for i, d := range all {
 		operations[i] = d.operation()
 	}
+	return patchOf(operations)
+}
+
+func patchOf(operations []any) map[string]any {
 	return map[string]any{"schemas": []string{patchSchema}, "Operations": operations}
 }
 

@@ -44,11 +44,16 @@ func (c *Connector) Read(ctx context.Context, tenant string, agent *provisioning
 }
 
 func (s *scim) look(ctx context.Context, tenant string, agent *provisioningv1.Agent) (sight, said) {
-	found, no := s.find(ctx, tenant, "externalId", externalID(tenant, agent))
+	found, no := s.find(ctx, tenant, users, "externalId", externalID(tenant, agent))
 	if no.kind != taken || found == nil {
 		return sight{}, no
 	}
-	return sight{true, found.differences(userOf(tenant, agent))}, said{}
+	all := found.differences(userOf(tenant, agent))
+	if !s.wire.cfg.Groups {
+		return sight{true, all}, said{}
+	}
+	in, no := s.groupsOf(ctx, tenant, found.text("id"))
+	return sight{true, append(all, groupDifference(in, agent.GetQueueIds())...)}, no
 }
 
 // look compares the attributes that the wanted body has: what the downstream has besides is its own.

@@ -20,37 +20,46 @@ import (
 type scim struct {
 	wire      *wire
 	abilities abilities
+	known     knownGroups
 }
 
 const (
 	scimJSON = "application/scim+json"
 	// rounds of an attempt, while somebody else changes the user between our reading and our writing.
 	rounds = 3
+	// The kinds of resources, by their paths.
+	users, groups = "Users", "Groups"
 )
 
 func (s *scim) tell(ctx context.Context, change Change) (last said) {
 	for range rounds {
-		var again bool
-		if last, again = s.round(ctx, change); !again {
+		id, last, again := s.round(ctx, change)
+		switch {
+		case again:
+			continue
+		case last.kind != taken || change.Deleted || !s.wire.cfg.Groups:
 			return last
-		}
+		case id != "":
+			return s.join(ctx, change, id)
+		} // created, and not told its id: it is found in the next round
 	}
 	last.kind = wentWrong
 	return last
 }
 
-// round reads the user and writes it once; again: it was changed in between.
-func (s *scim) round(ctx context.Context, change Change) (_ said, again bool) {
-	found, no := s.find(ctx, change.Tenant, "externalId", externalID(change.Tenant, change.Agent))
+// round reads the user and writes it once; again: it was changed in between. The id is the user's, if it is known.
+func (s *scim) round(ctx context.Context, change Change) (id string, _ said, again bool) {
+	found, no := s.find(ctx, change.Tenant, users, "externalId", externalID(change.Tenant, change.Agent))
 	switch {
 	case no.kind != taken || found == nil && change.Deleted:
-		return no, false
+		return "", no, false
 	case change.Deleted:
-		return s.remove(ctx, change.Tenant, found), false
+		return "", s.remove(ctx, change.Tenant, found), false
 	case found == nil:
 		return s.create(ctx, change)
 	}
-	return s.replace(ctx, change, found)
+	last, again := s.replace(ctx, change, found)
+	return found.text("id"), last, again
 }
 
 // list is an answer to a search. Without a total it is none.
@@ -59,41 +68,42 @@ type list struct {
 	Resources []user `json:"Resources"`
 }
 
-// find looks for the one user whose attribute has the value; nil: there is none.
-func (s *scim) find(ctx context.Context, tenant, attribute, value string) (user, said) {
-	a, l := s.search(ctx, tenant, "?filter="+escaped(attribute+" eq "+quoted(value)))
+// find looks for the one resource of a kind whose attribute has the value; nil: there is none.
+func (s *scim) find(ctx context.Context, tenant, kind, attribute, value string) (user, said) {
+	a, l := s.search(ctx, tenant, kind, "?filter="+escaped(attribute+" eq "+quoted(value)))
 	if a.kind == taken && len(l.Resources) == 0 && *l.Total > 0 {
-		a.said = noList(a)
+		a.said = noList(a, kind)
 	}
 	if a.kind != taken {
 		return nil, a.said
 	}
-	return only(l.Resources, attribute, value)
+	return only(l.Resources, kind, attribute, value)
 }
 
 // search gives what the server answers to a query; the list has a total if the answer is taken.
-func (s *scim) search(ctx context.Context, tenant, query string) (a reply, l list) {
-	a = s.wire.send(ctx, request{method: http.MethodGet, address: s.address(tenant, "") + query, header: accept()})
+func (s *scim) search(ctx context.Context, tenant, kind, query string) (a reply, l list) {
+	a = s.wire.send(ctx, request{method: http.MethodGet, address: s.address(tenant, kind, "") + query, header: accept()})
 	if a.kind == taken && (decode(a.body, &l) != nil || l.Total == nil) {
-		a.said = noList(a)
+		a.said = noList(a, kind)
 	}
 	return a, l
 }
 
-func noList(a reply) said {
-	return said{kind: wentWrong, words: a.words + ", which is no list of users"}
+func noList(a reply, kind string) said {
+	return said{kind: wentWrong, words: a.words + ", which is no list of " + strings.ToLower(kind)}
 }
 
 // escaped has %20 for a space: not every server takes a plus for one.
 func escaped(text string) string { return strings.ReplaceAll(url.QueryEscape(text), "+", "%20") }
 
-// only is the one user that was asked for. Names are the same in capitals to many a server; ids of agents are not. A
+// only is the one resource that was asked for. Names are the same in capitals to many a server; ids of agents are not. A
 // server that does not heed the filter would have us change somebody else.
-func only(found []user, attribute, value string) (user, said) {
+func only(found []user, kind, attribute, value string) (user, said) {
+	kind = strings.ToLower(kind)
 	var same []user
 	for _, u := range found {
 		if !strings.EqualFold(u.text(attribute), value) || u.text("id") == "" {
-			return nil, said{kind: refused, words: fmt.Sprintf("asked for the user with the %s %q it answers others, or one without an id", attribute, value)}
+			return nil, said{kind: refused, words: fmt.Sprintf("asked for the %s with the %s %q it answers others, or one without an id", strings.TrimSuffix(kind, "s"), attribute, value)}
 		}
 		if attribute == "userName" || u.text(attribute) == value {
 			same = append(same, u)
@@ -105,25 +115,35 @@ func only(found []user, attribute, value string) (user, said) {
 	case 1:
 		return same[0], said{}
 	}
-	return nil, said{kind: refused, words: fmt.Sprintf("it has %d users with the %s %q: leave one", len(same), attribute, value)}
+	return nil, said{kind: refused, words: fmt.Sprintf("it has %d %s with the %s %q: leave one", len(same), kind, attribute, value)}
 }
 
-func (s *scim) create(ctx context.Context, change Change) (_ said, again bool) {
+func (s *scim) create(ctx context.Context, change Change) (id string, _ said, again bool) {
 	wanted := userOf(change.Tenant, change.Agent)
-	a := s.write(ctx, http.MethodPost, s.address(change.Tenant, ""), wanted, "")
+	a := s.write(ctx, http.MethodPost, s.address(change.Tenant, users, ""), wanted, "")
 	if a.status != http.StatusConflict {
-		return a.said, false
+		return a.id(), a.said, false
 	}
-	there, no := s.find(ctx, change.Tenant, "userName", wanted.text("userName"))
+	there, no := s.find(ctx, change.Tenant, users, "userName", wanted.text("userName"))
 	switch {
 	case no.kind != taken:
-		return no, false
+		return "", no, false
 	case there == nil: // gone meanwhile, or not to be found yet
-		return a.said, true
+		return "", a.said, true
 	case there.text("externalId") != "" && there.text("externalId") != wanted.text("externalId"):
-		return said{kind: refused, words: fmt.Sprintf("userName %q is that of externalId %q there", wanted.text("userName"), there.text("externalId"))}, false
+		return "", said{kind: refused, words: fmt.Sprintf("userName %q is that of externalId %q there", wanted.text("userName"), there.text("externalId"))}, false
 	}
-	return s.replace(ctx, change, there)
+	last, again := s.replace(ctx, change, there)
+	return there.text("id"), last, again
+}
+
+// id of the resource that a write was answered with; empty: with none.
+func (a reply) id() string {
+	var r user
+	if decode(a.body, &r) != nil {
+		return ""
+	}
+	return r.text("id")
 }
 
 // replace writes over what was found, unless it is as it should be.
@@ -144,7 +164,7 @@ func (s *scim) replace(ctx context.Context, change Change, found user) (_ said, 
 		}
 	}
 	delete(all, "meta") // the server's own
-	a := s.write(ctx, http.MethodPut, s.address(change.Tenant, found.text("id")), all, found.version())
+	a := s.write(ctx, http.MethodPut, s.address(change.Tenant, users, found.text("id")), all, found.version())
 	return a.said, a.changed()
 }
 
@@ -153,7 +173,7 @@ func (s *scim) patch(ctx context.Context, tenant string, found user, all []diffe
 	if len(all) == 0 { // but for the schemas, which are the server's to keep
 		return reply{}, true
 	}
-	a := s.write(ctx, http.MethodPatch, s.address(tenant, found.text("id")), patch(all), found.version())
+	a := s.write(ctx, http.MethodPatch, s.address(tenant, users, found.text("id")), patch(all), found.version())
 	switch {
 	case a.status == http.StatusMethodNotAllowed || a.status == http.StatusNotImplemented:
 		s.abilities.learn(s.base(tenant), false)
@@ -168,18 +188,18 @@ func (s *scim) patch(ctx context.Context, tenant string, found user, all []diffe
 func (a reply) changed() bool { return a.gone() || a.status == http.StatusPreconditionFailed }
 
 func (s *scim) remove(ctx context.Context, tenant string, found user) said {
-	a := s.wire.send(ctx, request{method: http.MethodDelete, address: s.address(tenant, found.text("id")), header: accept()})
+	a := s.wire.send(ctx, request{method: http.MethodDelete, address: s.address(tenant, users, found.text("id")), header: accept()})
 	if a.gone() {
 		a.kind = taken
 	}
 	return a.said
 }
 
-// write sends a user, or a patch of one. Who takes it answers with the user as it is now, or with nothing.
+// write sends a resource, or a patch of one. Who takes it answers with the resource as it is now, or with nothing.
 func (s *scim) write(ctx context.Context, method, address string, what map[string]any, version string) reply {
 	body, err := json.Marshal(what)
 	if err != nil {
-		return reply{said: said{kind: refused, words: "encode a user: " + err.Error()}}
+		return reply{said: said{kind: refused, words: "encode it: " + err.Error()}}
 	}
 	r := request{method: method, address: address, contentType: scimJSON, header: accept(), body: body}
 	if version != "" {
@@ -188,14 +208,14 @@ func (s *scim) write(ctx context.Context, method, address string, what map[strin
 	a := s.wire.send(ctx, r)
 	var now user
 	if a.kind == taken && len(a.body) > 0 && decode(a.body, &now) != nil {
-		a.said = said{kind: wentWrong, words: a.words + ", which is no user"}
+		a.said = said{kind: wentWrong, words: a.words + ", which is no resource"}
 	}
 	return a
 }
 
-// address of the users, or of one.
-func (s *scim) address(tenant, id string) string {
-	base := s.base(tenant) + "/Users"
+// address of all resources of a kind, or of one.
+func (s *scim) address(tenant, kind, id string) string {
+	base := s.base(tenant) + "/" + kind
 	if id == "" {
 		return base
 	}
