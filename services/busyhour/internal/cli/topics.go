@@ -38,6 +38,7 @@ is ever made smaller. Ends with exit code 1 if a topic is not as planned.`,
 	}
 	brokers := c.Flags().StringSlice("kafka.brokers", []string{"127.0.0.1:9092"}, "brokers to begin with, host:port")
 	version := c.Flags().String("kafka.version", "3.6.0", "protocol version to speak, at most that of the oldest broker")
+	wait := c.Flags().Duration("wait", 0, "how long to wait for a broker that answers; 0: it must be there")
 	replication := c.Flags().Int16("replication-factor", 3, "replicas of each partition; all but one must have an event before it is acknowledged")
 	c.RunE = func(c *cobra.Command, _ []string) error {
 		if *replication < 1 {
@@ -47,6 +48,9 @@ is ever made smaller. Ends with exit code 1 if a topic is not as planned.`,
 			fmt.Fprintln(c.ErrOrStderr(), "warning: with one replica an acknowledged event is lost with its broker's disk; for development only")
 		}
 		cfg := eventlog.Config{Brokers: *brokers, ClientID: "busyhour-topics", Version: *version}
+		if err := plan.Await(c.Context(), cfg, *wait); err != nil {
+			return err
+		}
 		return plan.Apply(c.Context(), c.OutOrStdout(), cfg, topics.Plan(), *replication)
 	}
 	return c

@@ -77,6 +77,30 @@ func Specs(plan []topics.Topic) []eventlog.TopicSpec {
 	return specs
 }
 
+const askPause = 500 * time.Millisecond // between two questions whether a broker is there
+
+// Await waits for a broker that answers, at most so long; not at all if that is nothing.
+func Await(ctx context.Context, cfg eventlog.Config, atMost time.Duration) error {
+	if atMost <= 0 {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, atMost)
+	defer cancel()
+	tick := time.NewTicker(askPause)
+	defer tick.Stop()
+	for {
+		err := eventlog.Reachable(cfg)
+		if err == nil {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("no broker of %v answers: %w", cfg.Brokers, err)
+		case <-tick.C:
+		}
+	}
+}
+
 // Apply creates what is missing and says what is there and differs; nothing that exists is changed. The error is also
 // about differences that break a promise.
 func Apply(ctx context.Context, w io.Writer, cfg eventlog.Config, plan []topics.Topic, replication int16) error {

@@ -3,6 +3,8 @@ package plan
 import (
 	"bytes"
 	"encoding/json"
+	"flag"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -38,6 +40,44 @@ func TestJSONIsThePlan(t *testing.T) {
 	}
 	if len(lines) != len(topics.Plan()) || lines[0].Topic != topics.Signals || lines[0].Partitions != 12 || lines[0].RetentionMs != (24*time.Hour).Milliseconds() {
 		t.Errorf("the first of %d lines is %+v", len(lines), lines[0])
+	}
+}
+
+// chart is the plan as the Helm chart has it: it refuses more pods than partitions.
+const chart = "../../../../charts/busyhour/files/topics.json"
+
+var update = flag.Bool("update", false, "write the plan to the Helm chart")
+
+func TestChartHasThePlan(t *testing.T) {
+	var out bytes.Buffer
+	if err := JSON(&out, topics.Plan()); err != nil {
+		t.Fatal(err)
+	}
+	if *update {
+		if err := os.WriteFile(chart, out.Bytes(), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	have, err := os.ReadFile(chart)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(have, out.Bytes()) {
+		t.Errorf("%s is not the plan; go test -update . writes it", chart)
+	}
+}
+
+func TestAwaitEndsWithTheBrokerOrInTime(t *testing.T) {
+	if err := Await(t.Context(), eventlog.Config{Brokers: []string{"127.0.0.1:1"}}, time.Millisecond); err == nil || !strings.Contains(err.Error(), "127.0.0.1:1") {
+		t.Errorf("nobody answers: got %v", err)
+	}
+	kafka, err := embedded.StartKafka("", t.Logf)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer kafka.Close()
+	if err := Await(t.Context(), eventlog.Config{Brokers: []string{kafka.Addr}}, time.Minute); err != nil {
+		t.Error(err)
 	}
 }
 
