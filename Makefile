@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help build run test lint generate page bench chaos stack-up stack-down clean
+.PHONY: help build run test lint generate page bench chaos test-k8s stack-up stack-down clean
 
 help: ## show this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -12,6 +12,9 @@ run: build ## run everything in one process, on http://127.0.0.1:8080
 
 test: ## run all tests, those on real servers too
 	@scripts/test
+
+test-k8s: ## install the chart on a cluster (KUBECONFIG), load it, roll, scale and rob it
+	@scripts/test-k8s
 
 lint: ## check format, style, contracts and generated code
 	@scripts/lint
