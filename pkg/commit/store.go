@@ -87,7 +87,9 @@ func Open(cfg Config) (*Store, error) {
 	for _, t := range s.tenants {
 		s.gates[t] = newGate()
 		s.batchers[t] = newBatcher(s, t)
+		s.metrics.gate(t, 0, false) // one that never opens is to be seen, too
 	}
+	s.metrics.outboxLimit.Set(float64(s.outboxLimit))
 	s.confirm = newConfirmer(s)
 	s.outbox = newOutboxes(s, cfg.Log)
 	return s, nil

@@ -8,7 +8,8 @@ type auditMetrics struct {
 	round                        prometheus.Histogram
 }
 
-func newAuditMetrics(r prometheus.Registerer, service string) *auditMetrics {
+// newAuditMetrics begins the counters that alarm at zero, for the first of a kind is one too many.
+func newAuditMetrics(r prometheus.Registerer, service string, tenants []string) *auditMetrics {
 	labels := prometheus.Labels{"service": service}
 	counters := func(name, help string, by ...string) *prometheus.CounterVec {
 		return prometheus.NewCounterVec(prometheus.CounterOpts{Name: name, Help: help, ConstLabels: labels}, by)
@@ -25,6 +26,12 @@ func newAuditMetrics(r prometheus.Registerer, service string) *auditMetrics {
 			Buckets: prometheus.ExponentialBuckets(1, 2, 8),
 		}),
 	}
+	for _, tenant := range tenants {
+		for _, cause := range []Cause{Missing, Behind, Ahead, Altered, Unknown} {
+			m.divergences.WithLabelValues(tenant, string(cause))
+		}
+	}
+	m.healed.WithLabelValues("failed")
 	r.MustRegister(m.divergences, m.healed, m.skipped, m.compared, m.round)
 	return m
 }

@@ -2,6 +2,7 @@ package telemetry
 
 import (
 	"errors"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
@@ -16,6 +17,15 @@ func Registry() *prometheus.Registry {
 		collectors.NewBuildInfoCollector(),
 	)
 	return reg
+}
+
+// Native makes a histogram native besides: buckets a tenth apart for a server that stores them, at most 100 of them, and
+// the classic ones for all others.
+func Native(o prometheus.HistogramOpts) prometheus.HistogramOpts {
+	o.NativeHistogramBucketFactor = 1.1
+	o.NativeHistogramMaxBucketNumber = 100
+	o.NativeHistogramMinResetDuration = time.Hour
+	return o
 }
 
 // Register registers c, or returns the equal collector that stands there already: services that share a process share
