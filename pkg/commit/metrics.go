@@ -1,6 +1,7 @@
 package commit
 
 import (
+	"context"
 	"errors"
 	"strings"
 	"time"
@@ -101,8 +102,8 @@ func newMetrics(r prometheus.Registerer, service string) *metrics {
 	return m
 }
 
-func (m *metrics) do(took time.Duration, r Result, err error) {
-	m.seconds.WithLabelValues(outcome(r, err)).Observe(took.Seconds())
+func (m *metrics) do(ctx context.Context, took time.Duration, r Result, err error) {
+	telemetry.Observe(ctx, m.seconds.WithLabelValues(outcome(r, err)), took.Seconds())
 }
 
 // told measures how long an event was on its way. One that does not say when it was decided is not measured.

@@ -161,7 +161,7 @@ func (s *Store) Do(ctx context.Context, tenant, op string, decide func(ctx conte
 	began := time.Now()
 	result, err := s.do(ctx, tenant, op, decide)
 	err = away(err)
-	s.metrics.do(time.Since(began), result, err)
+	s.metrics.do(ctx, time.Since(began), result, err)
 	return result, err
 }
 
