@@ -1,6 +1,10 @@
 package rebuild
 
-import "github.com/prometheus/client_golang/prometheus"
+import (
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/busyhour/busyhour/pkg/telemetry"
+)
 
 type auditMetrics struct {
 	divergences, healed, skipped *prometheus.CounterVec
@@ -21,10 +25,10 @@ func newAuditMetrics(r prometheus.Registerer, service string, tenants []string) 
 		compared: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "busyhour_audit_compared_total", Help: "Stored records compared with the log.", ConstLabels: labels,
 		}),
-		round: prometheus.NewHistogram(prometheus.HistogramOpts{
+		round: prometheus.NewHistogram(telemetry.Native(prometheus.HistogramOpts{
 			Name: "busyhour_audit_round_seconds", Help: "One round through a tenant.", ConstLabels: labels,
 			Buckets: prometheus.ExponentialBuckets(1, 2, 8),
-		}),
+		})),
 	}
 	for _, tenant := range tenants {
 		for _, cause := range []Cause{Missing, Behind, Ahead, Altered, Unknown} {

@@ -45,9 +45,9 @@ func newMetrics(reg prometheus.Registerer, s *Server) *metrics {
 		badFrames:     counter("busyhour_screen_frames_bad_total", "Frames from screens that could not be read."),
 		badPushes:     counter("busyhour_pushes_bad_total", "Pushes that could not be read."),
 		logInsRefused: counter("busyhour_screen_log_ins_refused_total", "Log-ins refused."),
-		heartbeat: prometheus.NewHistogram(prometheus.HistogramOpts{
+		heartbeat: prometheus.NewHistogram(telemetry.Native(prometheus.HistogramOpts{
 			Name: "busyhour_heartbeat_batch_seconds", Help: "One batch of heartbeats: a read, and the frames queued.",
-			Buckets: prometheus.ExponentialBuckets(.0005, 2, 12)}),
+			Buckets: prometheus.ExponentialBuckets(.0005, 2, 12)})),
 	}
 	reg.MustRegister(m.screens, m.pushes, m.delay, m.toCard, m.resyncs, m.gaps, m.slow, m.badFrames, m.badPushes, m.logInsRefused, m.heartbeat,
 		&byStatus{server: s, desc: prometheus.NewDesc("busyhour_presence_agents",

@@ -21,6 +21,8 @@ type Metric struct {
 	Name, Type, Help string
 	Labels           []string
 	Services         []string
+
+	from prometheus.Collector
 }
 
 // Catalogue collects the metrics of several services.
@@ -35,7 +37,9 @@ func (c *Catalogue) Metrics() []Metric {
 	defer c.mu.Unlock()
 	var all []Metric
 	for _, name := range slices.Sorted(maps.Keys(c.all)) {
-		all = append(all, *c.all[name])
+		m := *c.all[name]
+		m.Type = typeOf(m.from, name) // only now: whoever registers may hold what a collector asks for
+		all = append(all, m)
 	}
 	return all
 }
@@ -85,7 +89,7 @@ func (c *Catalogue) hear(service string, collector prometheus.Collector) {
 		}
 		known, ok := c.all[m.Name]
 		if !ok {
-			m.Type = typeOf(collector, m.Name)
+			m.from = collector
 			known, c.all[m.Name] = &m, &m
 		}
 		if !slices.Contains(known.Services, service) {
@@ -94,7 +98,7 @@ func (c *Catalogue) hear(service string, collector prometheus.Collector) {
 	}
 }
 
-var desc = regexp.MustCompile(`^Desc\{fqName: "([^"]*)", help: ("(?:[^"\\]|\\.)*"), constLabels: \{(.*)\}, variableLabels: \{(.*)\}\}$`)
+var desc = regexp.MustCompile(`^Desc\{fqName: "([^"]*)", help: ("(?:[^"\\]|\\.)*"), (?:unit: "[^"]*", )?constLabels: \{(.*)\}, variableLabels: \{(.*)\}\}$`)
 
 // described reads what a Desc only says in words.
 func described(d *prometheus.Desc) Metric {
