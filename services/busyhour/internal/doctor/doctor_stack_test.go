@@ -11,7 +11,7 @@ import (
 
 func TestARealRedisThatIsBadlySetIsFound(t *testing.T) {
 	r := stacktest.StartRedis(t, "--maxmemory", "100mb", "--maxmemory-policy", "allkeys-lru", "--appendonly", "no")
-	r.Do("acl", "setuser", "poor", "on", ">secret", "~*", "+ping", "+info", "+acl|whoami", "+time")
+	r.Do("acl", "setuser", "poor", "on", ">secret", "~*", "+ping", "+client|setname", "+info", "+acl|whoami", "+time")
 	all := visitStack(t, "--redis.addresses="+r.Client().Options().Addr, "--redis.username=poor", "--redis.password=secret")
 	has(t, all, "redis", "version", OK, "")
 	has(t, all, "redis", "maxmemory-policy", Fail, "allkeys-lru")

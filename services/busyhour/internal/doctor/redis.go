@@ -38,7 +38,10 @@ func lookAtNode(ctx context.Context, a about, rdb redis.Cmdable) bool {
 	case err != nil && strings.HasPrefix(err.Error(), "NOAUTH"), err != nil && strings.HasPrefix(err.Error(), "WRONGPASS"):
 		a.fail("connection", "set redis.username and redis.password as Redis has them", "%v", err)
 		return false
-	case err != nil && !strings.HasPrefix(err.Error(), "NOPERM"):
+	case err != nil && strings.HasPrefix(err.Error(), "NOPERM"):
+		a.fail("permissions", "ACL SETUSER … +ping +client|setname: no connection is made without them", "%v", err)
+		return false
+	case err != nil:
 		a.fail("connection", "bring it back, or mend redis.addresses; are redis.tls and a network policy right?", "no answer: %v", err)
 		return false
 	}
