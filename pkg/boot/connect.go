@@ -26,7 +26,7 @@ type Backends struct {
 	Kafka    eventlog.Config
 	NATS     *fanout.Conn
 	Log      *zap.Logger
-	Registry *prometheus.Registry
+	Registry Registry
 
 	// Discovery asks whether a tenant's Redis is the primary; nil: nobody but that server knows.
 	Discovery func(ctx context.Context, tenant string) error
@@ -35,6 +35,12 @@ type Backends struct {
 	OutboxLimit   int64
 
 	waiting atomic.Pointer[string] // for what, while it starts
+}
+
+// Registry is where metrics are registered, and read.
+type Registry interface {
+	prometheus.Registerer
+	prometheus.Gatherer
 }
 
 const (

@@ -40,7 +40,8 @@ func listener(name, address string, h http.Handler, log *zap.Logger) (Part, erro
 	return Part{Name: name, Run: s.Run}, s.Open()
 }
 
-func (b *Backends) policyPart() Part { return Part{Name: "redis policy", Run: b.watchPolicy} }
+// PolicyPart watches whether Redis may forget.
+func (b *Backends) PolicyPart() Part { return Part{Name: "redis policy", Run: b.watchPolicy} }
 
 // watchPolicy looks every minute whether someone has allowed Redis to forget.
 func (b *Backends) watchPolicy(ctx context.Context) error {

@@ -87,7 +87,7 @@ func serve(ctx context.Context, name string, c Common, build func(*Backends) (Se
 			return err
 		}
 		start.done(svc)
-		return RunParts(ctx, b.Log, b.policyPart(), Part{Name: name, Run: svc.Run}, Part{Name: "edge", Run: front.Run})
+		return RunParts(ctx, b.Log, b.PolicyPart(), Part{Name: name, Run: svc.Run}, Part{Name: "edge", Run: front.Run})
 	}
 	return RunParts(ctx, b.Log, append(ops, Part{Name: name, Run: run})...)
 }

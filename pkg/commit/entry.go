@@ -5,6 +5,7 @@ import (
 	"errors"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/busyhour/busyhour/pkg/eventlog"
 )
@@ -13,6 +14,8 @@ import (
 type entry struct {
 	revision Revision
 	message  eventlog.Message
+	// decided is when it was committed: by this pod's clock if this pod did it, else as the event says.
+	decided time.Time
 }
 
 var errEntry = errors.New("outbox entry is not in the form that this version writes")
@@ -62,5 +65,6 @@ func decodeEntry(s string) (entry, error) {
 	for i := 3; i < len(fields); i += 2 {
 		e.message.Headers = append(e.message.Headers, eventlog.Header{Key: fields[i], Value: fields[i+1]})
 	}
+	e.decided, _ = time.Parse(time.RFC3339Nano, e.message.Header(eventlog.HeaderTime))
 	return e, nil
 }

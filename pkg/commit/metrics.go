@@ -1,6 +1,7 @@
 package commit
 
 import (
+	"context"
 	"errors"
 	"strings"
 	"time"
@@ -8,6 +9,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/busyhour/busyhour/pkg/refusal"
+	"github.com/busyhour/busyhour/pkg/telemetry"
 )
 
 type metrics struct {
@@ -19,11 +21,14 @@ type metrics struct {
 	gateOpen       *prometheus.GaugeVec
 	gateEpoch      *prometheus.GaugeVec
 	durable        prometheus.Histogram
+	publish        prometheus.Histogram
 	voided         prometheus.Counter
 	published      *prometheus.CounterVec
 	relayed        prometheus.Counter
 	outboxOpen     *prometheus.GaugeVec
 	outboxBytes    *prometheus.GaugeVec
+	outboxOldest   *prometheus.GaugeVec
+	outboxLimit    prometheus.Gauge
 	overdue        *prometheus.GaugeVec
 	logAway        prometheus.Gauge
 	unreplicated   prometheus.Counter
@@ -33,10 +38,10 @@ func newMetrics(r prometheus.Registerer, service string) *metrics {
 	labels := prometheus.Labels{"service": service}
 	m := &metrics{
 		service: service,
-		seconds: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+		seconds: prometheus.NewHistogramVec(telemetry.Native(prometheus.HistogramOpts{
 			Name: "busyhour_commit_seconds", Help: "Load, decide and commit, all tries together, by outcome.", ConstLabels: labels,
-			Buckets: prometheus.ExponentialBuckets(0.0001, 2, 16), NativeHistogramBucketFactor: 1.1,
-		}, []string{"outcome"}),
+			Buckets: prometheus.ExponentialBuckets(0.0001, 2, 16),
+		}), []string{"outcome"}),
 		batch: prometheus.NewHistogram(prometheus.HistogramOpts{
 			Name: "busyhour_commit_batch_commits", Help: "Commits that travelled in one script.", ConstLabels: labels,
 			Buckets: []float64{1, 2, 4, 8, 16},
@@ -53,10 +58,14 @@ func newMetrics(r prometheus.Registerer, service string) *metrics {
 		gateEpoch: prometheus.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "busyhour_gate_epoch", Help: "The tenant's epoch.", ConstLabels: labels,
 		}, []string{"tenant"}),
-		durable: prometheus.NewHistogram(prometheus.HistogramOpts{
+		durable: prometheus.NewHistogram(telemetry.Native(prometheus.HistogramOpts{
 			Name: "busyhour_durable_seconds", Help: "From being asked whether a revision is durable to the answer.", ConstLabels: labels,
-			Buckets: prometheus.ExponentialBuckets(0.0005, 2, 16), NativeHistogramBucketFactor: 1.1,
-		}),
+			Buckets: prometheus.ExponentialBuckets(0.0005, 2, 16),
+		})),
+		publish: prometheus.NewHistogram(telemetry.Native(prometheus.HistogramOpts{
+			Name: "busyhour_event_publish_seconds", Help: "From the commit of an event to Kafka's acknowledgement; 50 ms are promised.", ConstLabels: labels,
+			Buckets: []float64{.001, .002, .005, .01, .02, .05, .1, .25, 1, 5, 30, 120},
+		})),
 		voided: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "busyhour_void_events_total", Help: "Events that were in the log only after a later epoch had begun.", ConstLabels: labels,
 		}),
@@ -72,6 +81,12 @@ func newMetrics(r prometheus.Registerer, service string) *metrics {
 		outboxBytes: prometheus.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "busyhour_outbox_bytes", Help: "Bytes of events that wait for the log.", ConstLabels: labels,
 		}, []string{"tenant"}),
+		outboxOldest: prometheus.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "busyhour_outbox_oldest_seconds", Help: "Age of the oldest event that this pod has on its way to the log.", ConstLabels: labels,
+		}, []string{"tenant"}),
+		outboxLimit: prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "busyhour_outbox_limit_bytes", Help: "Bytes of waiting events above which new contacts and jobs are refused.", ConstLabels: labels,
+		}),
 		logAway: prometheus.NewGauge(prometheus.GaugeOpts{
 			Name: "busyhour_log_away_seconds", Help: "How long Kafka has acknowledged nothing although events wait; 0 if none does.", ConstLabels: labels,
 		}),
@@ -82,13 +97,20 @@ func newMetrics(r prometheus.Registerer, service string) *metrics {
 			Name: "busyhour_oldest_overdue_seconds", Help: "How long ago the oldest deadline passed that nothing has moved; above 2 s something is stuck.", ConstLabels: labels,
 		}, []string{"tenant"}),
 	}
-	r.MustRegister(m.seconds, m.batch, m.conflicts, m.sequenceAlarms, m.gateOpen, m.gateEpoch, m.durable, m.voided,
-		m.published, m.relayed, m.outboxOpen, m.outboxBytes, m.logAway, m.unreplicated, m.overdue)
+	r.MustRegister(m.seconds, m.batch, m.conflicts, m.sequenceAlarms, m.gateOpen, m.gateEpoch, m.durable, m.publish, m.voided,
+		m.published, m.relayed, m.outboxOpen, m.outboxBytes, m.outboxOldest, m.outboxLimit, m.logAway, m.unreplicated, m.overdue)
 	return m
 }
 
-func (m *metrics) do(took time.Duration, r Result, err error) {
-	m.seconds.WithLabelValues(outcome(r, err)).Observe(took.Seconds())
+func (m *metrics) do(ctx context.Context, took time.Duration, r Result, err error) {
+	telemetry.Observe(ctx, m.seconds.WithLabelValues(outcome(r, err)), took.Seconds())
+}
+
+// told measures how long an event was on its way. One that does not say when it was decided is not measured.
+func (m *metrics) told(e entry) {
+	if !e.decided.IsZero() {
+		m.publish.Observe(max(0, time.Since(e.decided).Seconds()))
+	}
 }
 
 func outcome(r Result, err error) string {

@@ -50,7 +50,7 @@ type lane struct {
 
 type laid struct {
 	entry
-	since time.Time
+	since time.Time // when this pod heard of it
 }
 
 type waiter struct {
@@ -75,7 +75,9 @@ func newOutboxes(s *Store, log Log) *outboxes {
 
 // add takes over the events of a commit, and what the script said was open before them.
 func (o *outboxes) add(tx *Tx, older []entry) {
+	now := time.Now()
 	for _, t := range tx.events {
+		t.entry.decided = now
 		before := entriesOf(t.record.Name, older)
 		more := len(before) == outboxWindow
 		if !more {
@@ -160,7 +162,7 @@ func (o *outboxes) unlockAndSend(l *lane) {
 	}
 	l.busy = true
 	o.mu.Unlock()
-	o.give(first.message, func(err error) { o.produced(l, first.revision, err) })
+	o.give(first.message, func(err error) { o.produced(l, first.entry, err) })
 }
 
 // unlockAndRest leaves a lane on which nothing moves. Nobody waits on such a lane: who still does waits for an event that
@@ -200,7 +202,8 @@ func (o *outboxes) unlockAndLeave(l *lane, why error) {
 	}
 }
 
-func (o *outboxes) produced(l *lane, revision Revision, err error) {
+func (o *outboxes) produced(l *lane, e entry, err error) {
+	revision := e.revision
 	o.mu.Lock()
 	l.busy = false
 	l.touched = time.Now()
@@ -212,6 +215,7 @@ func (o *outboxes) produced(l *lane, revision Revision, err error) {
 		return
 	}
 	o.store.metrics.published.WithLabelValues("acked").Inc()
+	o.store.metrics.told(e)
 	l.acked = revision
 	if len(l.entries) > 0 && l.entries[0].revision == revision {
 		l.entries = l.entries[1:]
@@ -269,6 +273,22 @@ func (o *outboxes) remove(bundle []removal) {
 			}
 		}
 	}
+}
+
+// oldest is, by tenant, when the oldest event was decided that this pod has on its way to the log.
+func (o *outboxes) oldest() map[string]time.Time {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	first := map[string]time.Time{}
+	for _, l := range o.lanes {
+		if len(l.entries) == 0 || l.entries[0].decided.IsZero() {
+			continue
+		}
+		if at, ok := first[l.tenant]; !ok || l.entries[0].decided.Before(at) {
+			first[l.tenant] = l.entries[0].decided
+		}
+	}
+	return first
 }
 
 // forgetIdle drops lanes that nobody has used for a while.

@@ -54,6 +54,7 @@ func (s *Store) round(ctx context.Context) {
 		s.health.quiet()
 	}
 	s.watchLog()
+	s.gaugeOldest()
 	s.outbox.forgetIdle()
 }
 
@@ -96,6 +97,17 @@ func (s *Store) gaugeOutbox(ctx context.Context, tenant, key string) (quiet bool
 	s.metrics.outboxOpen.WithLabelValues(tenant).Set(float64(records.Val()))
 	s.metrics.outboxBytes.WithLabelValues(tenant).Set(float64(number(bytes.Val())))
 	return records.Val() == 0, nil
+}
+
+func (s *Store) gaugeOldest() {
+	oldest := s.outbox.oldest()
+	for _, tenant := range s.tenants {
+		age := 0.0
+		if at, waits := oldest[tenant]; waits {
+			age = max(0, time.Since(at).Seconds())
+		}
+		s.metrics.outboxOldest.WithLabelValues(tenant).Set(age)
+	}
 }
 
 // settle waits until nothing is on its way to the log, at most this long.

@@ -87,7 +87,9 @@ func Open(cfg Config) (*Store, error) {
 	for _, t := range s.tenants {
 		s.gates[t] = newGate()
 		s.batchers[t] = newBatcher(s, t)
+		s.metrics.gate(t, 0, false) // one that never opens is to be seen, too
 	}
+	s.metrics.outboxLimit.Set(float64(s.outboxLimit))
 	s.confirm = newConfirmer(s)
 	s.outbox = newOutboxes(s, cfg.Log)
 	return s, nil
@@ -159,7 +161,7 @@ func (s *Store) Do(ctx context.Context, tenant, op string, decide func(ctx conte
 	began := time.Now()
 	result, err := s.do(ctx, tenant, op, decide)
 	err = away(err)
-	s.metrics.do(time.Since(began), result, err)
+	s.metrics.do(ctx, time.Since(began), result, err)
 	return result, err
 }
 

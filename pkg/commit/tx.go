@@ -205,7 +205,7 @@ func (tx *Tx) Put(r *Record, value []byte, event *Event) {
 	tx.records = append(tx.records, put{r, value})
 	if event != nil {
 		next := tx.Next(r)
-		tx.events = append(tx.events, told{r, entry{next, tx.message(r, next, event)}})
+		tx.events = append(tx.events, told{r, entry{revision: next, message: tx.message(r, next, event)}})
 	}
 }
 

@@ -20,14 +20,11 @@ type metricsInterceptor struct {
 
 func newMetrics(reg prometheus.Registerer) metricsInterceptor {
 	return metricsInterceptor{
-		seconds: telemetry.Register(reg, prometheus.NewHistogramVec(prometheus.HistogramOpts{
-			Name:                            "busyhour_rpc_seconds",
-			Help:                            "Time to answer a unary call, by procedure and code.",
-			Buckets:                         []float64{.0005, .001, .002, .005, .01, .02, .05, .1, .25, 1, 5},
-			NativeHistogramBucketFactor:     1.1,
-			NativeHistogramMaxBucketNumber:  100,
-			NativeHistogramMinResetDuration: time.Hour,
-		}, []string{"procedure", "code"})),
+		seconds: telemetry.Register(reg, prometheus.NewHistogramVec(telemetry.Native(prometheus.HistogramOpts{
+			Name:    "busyhour_rpc_seconds",
+			Help:    "Time to answer a unary call, by procedure and code.",
+			Buckets: []float64{.0005, .001, .002, .005, .01, .02, .05, .1, .25, 1, 5},
+		}), []string{"procedure", "code"})),
 		open: telemetry.Register(reg, prometheus.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "busyhour_rpc_open_streams",
 			Help: "Streams open now, by procedure.",

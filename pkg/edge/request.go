@@ -7,6 +7,8 @@ import (
 
 	"connectrpc.com/connect"
 	"go.uber.org/zap"
+
+	"github.com/busyhour/busyhour/pkg/telemetry"
 )
 
 // RequestHeader carries the request id, in and out.
@@ -25,12 +27,12 @@ func WithRequestID(ctx context.Context, id string) context.Context {
 	return context.WithValue(ctx, requestKey{}, id)
 }
 
-// Log names the request in every line.
+// Log names the request in every line, and the span of its trace, if one is under way.
 func Log(ctx context.Context, log *zap.Logger) *zap.Logger {
 	if id := RequestID(ctx); id != "" {
-		return log.With(zap.String("request", id))
+		log = log.With(zap.String("request", id))
 	}
-	return log
+	return log.With(telemetry.Span(ctx)...)
 }
 
 // identify gives each request its id: the caller's if it is fit for a log line, else a new one.

@@ -1,6 +1,10 @@
 package rebuild
 
-import "github.com/prometheus/client_golang/prometheus"
+import (
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/busyhour/busyhour/pkg/telemetry"
+)
 
 type auditMetrics struct {
 	divergences, healed, skipped *prometheus.CounterVec
@@ -8,7 +12,8 @@ type auditMetrics struct {
 	round                        prometheus.Histogram
 }
 
-func newAuditMetrics(r prometheus.Registerer, service string) *auditMetrics {
+// newAuditMetrics begins the counters that alarm at zero, for the first of a kind is one too many.
+func newAuditMetrics(r prometheus.Registerer, service string, tenants []string) *auditMetrics {
 	labels := prometheus.Labels{"service": service}
 	counters := func(name, help string, by ...string) *prometheus.CounterVec {
 		return prometheus.NewCounterVec(prometheus.CounterOpts{Name: name, Help: help, ConstLabels: labels}, by)
@@ -20,11 +25,17 @@ func newAuditMetrics(r prometheus.Registerer, service string) *auditMetrics {
 		compared: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "busyhour_audit_compared_total", Help: "Stored records compared with the log.", ConstLabels: labels,
 		}),
-		round: prometheus.NewHistogram(prometheus.HistogramOpts{
+		round: prometheus.NewHistogram(telemetry.Native(prometheus.HistogramOpts{
 			Name: "busyhour_audit_round_seconds", Help: "One round through a tenant.", ConstLabels: labels,
 			Buckets: prometheus.ExponentialBuckets(1, 2, 8),
-		}),
+		})),
 	}
+	for _, tenant := range tenants {
+		for _, cause := range []Cause{Missing, Behind, Ahead, Altered, Unknown} {
+			m.divergences.WithLabelValues(tenant, string(cause))
+		}
+	}
+	m.healed.WithLabelValues("failed")
 	r.MustRegister(m.divergences, m.healed, m.skipped, m.compared, m.round)
 	return m
 }

@@ -95,7 +95,7 @@ func NewAuditor(cfg AuditorConfig) *Auditor {
 	return &Auditor{
 		AuditorConfig: cfg, pace: usualPace,
 		log:     cfg.Logger.With(zap.String("service", cfg.Store.Service()), zap.String("part", "auditor")),
-		metrics: newAuditMetrics(cfg.Registry, cfg.Store.Service()),
+		metrics: newAuditMetrics(cfg.Registry, cfg.Store.Service(), cfg.Store.Tenants()),
 	}
 }
 

@@ -1,6 +1,10 @@
 package rebuild
 
-import "github.com/prometheus/client_golang/prometheus"
+import (
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/busyhour/busyhour/pkg/telemetry"
+)
 
 type metrics struct {
 	seconds prometheus.Histogram
@@ -14,10 +18,10 @@ type metrics struct {
 func newMetrics(r prometheus.Registerer, service string) *metrics {
 	labels := prometheus.Labels{"service": service}
 	m := &metrics{
-		seconds: prometheus.NewHistogram(prometheus.HistogramOpts{
+		seconds: prometheus.NewHistogram(telemetry.Native(prometheus.HistogramOpts{
 			Name: "busyhour_recovery_seconds", Help: "From taking an epoch to open.", ConstLabels: labels,
 			Buckets: prometheus.ExponentialBuckets(0.01, 2, 14),
-		}),
+		})),
 		failed: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "busyhour_recoveries_failed_total", Help: "Recoveries that ended before they opened.", ConstLabels: labels,
 		}),

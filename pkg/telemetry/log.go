@@ -3,8 +3,10 @@
 package telemetry
 
 import (
+	"context"
 	"fmt"
 
+	"go.opentelemetry.io/otel/trace"
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
 )
@@ -51,4 +53,13 @@ func Logger(cfg LogConfig) (*zap.Logger, error) {
 		return nil, err
 	}
 	return z.Build()
+}
+
+// Span is what a line of the log says of the trace that ctx belongs to; nothing if it belongs to none.
+func Span(ctx context.Context) []zap.Field {
+	s := trace.SpanContextFromContext(ctx)
+	if !s.IsValid() {
+		return nil
+	}
+	return []zap.Field{zap.Stringer("trace_id", s.TraceID()), zap.Stringer("span_id", s.SpanID())}
 }

@@ -2,6 +2,7 @@ package telemetry
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"slices"
 	"strings"
@@ -108,6 +109,44 @@ func TestASampleIsAShare(t *testing.T) {
 	for share, ok := range map[float64]bool{-0.1: false, 0: true, 1: true, 1.1: false} {
 		if err := (&TraceConfig{Sample: share}).Validate(); (err == nil) != ok {
 			t.Errorf("%v: %v", share, err)
+		}
+	}
+}
+
+func TestALineOfTheLogNamesItsTrace(t *testing.T) {
+	if f := Span(t.Context()); len(f) != 0 {
+		t.Errorf("without a trace: %v", f)
+	}
+	in := propagation.HeaderCarrier(http.Header{"Traceparent": {"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"}})
+	f := Span(propagation.TraceContext{}.Extract(t.Context(), in))
+	if len(f) != 2 || f[0].Key != "trace_id" || fmt.Sprint(f[0].Interface) != "0af7651916cd43dd8448eb211c80319c" || fmt.Sprint(f[1].Interface) != "b7ad6b7169203331" {
+		t.Errorf("%v", f)
+	}
+}
+
+func TestWhatMeasuresTimeIsNativeAndClassic(t *testing.T) {
+	h := prometheus.NewHistogram(Native(prometheus.HistogramOpts{Name: "x_seconds", Buckets: []float64{1}}))
+	h.Observe(0.5)
+	var m dto.Metric
+	if err := h.Write(&m); err != nil {
+		t.Fatal(err)
+	}
+	if m.Histogram.Schema == nil || len(m.Histogram.Bucket) != 1 || len(m.Histogram.PositiveSpan) == 0 {
+		t.Errorf("%v", m.Histogram)
+	}
+}
+
+func TestAnExampleIsATraceThatIsKept(t *testing.T) {
+	h := prometheus.NewHistogram(prometheus.HistogramOpts{Name: "x_seconds", Buckets: []float64{1}})
+	for _, flags := range []string{"00", "01"} {
+		in := propagation.HeaderCarrier(http.Header{"Traceparent": {"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-" + flags}})
+		Observe(propagation.TraceContext{}.Extract(t.Context(), in), h, 0.5)
+		var m dto.Metric
+		if err := h.Write(&m); err != nil {
+			t.Fatal(err)
+		}
+		if has := m.Histogram.Bucket[0].Exemplar != nil; has != (flags == "01") {
+			t.Errorf("flags %s: %v", flags, m.Histogram)
 		}
 	}
 }

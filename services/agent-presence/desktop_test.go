@@ -67,6 +67,7 @@ func TestBinaryFramesSayTheSame(t *testing.T) {
 	if no := desk.set(available, ""); no != nil {
 		t.Fatal(no)
 	}
+	s.await("it is timed from the signal", func() bool { return p.metric(t, "busyhour_signal_to_card_seconds") == 1 })
 }
 
 func TestAPushThatWasMissedLeavesNoGap(t *testing.T) {

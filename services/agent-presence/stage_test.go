@@ -220,7 +220,7 @@ func (s *stage) give(agent string, push bool, cards ...*routingv1.Card) commit.R
 func (s *stage) pushWorkload(agent string, now, before commit.Revision, w *routingv1.Workload) {
 	s.Helper()
 	data, err := proto.Marshal(&routingv1.WorkloadPush{
-		Tenant: tenant, AgentId: agent, Workload: w, At: timestamppb.Now(),
+		Tenant: tenant, AgentId: agent, Workload: w, At: timestamppb.Now(), SignalAt: timestamppb.Now(),
 		Revision: &commonv1.Revision{Epoch: now.Epoch, N: now.N}, Previous: &commonv1.Revision{Epoch: before.Epoch, N: before.N},
 	})
 	if err != nil {

@@ -88,6 +88,31 @@ func TestCallIsOfferedAnsweredHeldAndWrappedUp(t *testing.T) {
 	sw.say(callOffered("call-2", "support"))
 	screen.card("anna", offeredState)
 	s.await("both offers are timed", func() bool { return p.metric("busyhour_routing_signal_to_offer_seconds") == 2 })
+	s.await("their events are", func() bool { return p.metric("busyhour_event_publish_seconds") > 2 })
+	s.await("the queue's figures are read", func() bool {
+		return p.metric("busyhour_routing_calls_total", "support", "answered") == 1 && p.metric("busyhour_routing_calls_total", "called") == 2
+	})
+}
+
+func TestAPushSaysWhenItsSignalCame(t *testing.T) {
+	s := newStage(t)
+	s.queue(&provisioningv1.Queue{Id: "support"})
+	s.hire("anna", "support")
+	p := s.startPod("pod-1")
+	screen := s.watch("anna")
+	s.set("anna", available)
+	s.awaitReady(p, "support", 1)
+	sw := p.connect("sbc-1", 1)
+	sw.welcome()
+	sw.say(callOffered("call-1", "support"))
+	push := screen.push("anna")
+	if took := push.At.AsTime().Sub(push.SignalAt.AsTime()); push.SignalAt == nil || took < 0 || took > limit {
+		t.Errorf("the signal came %s before the decision: %v", took, push)
+	}
+	s.act(p, "anna", push.Workload.Cards[0].ContactId, accept)
+	if push := screen.push("anna"); push.SignalAt != nil {
+		t.Errorf("no signal led to it: %v", push)
+	}
 }
 
 func TestDeclinedOfferGoesToTheNext(t *testing.T) {

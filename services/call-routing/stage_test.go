@@ -362,15 +362,21 @@ func (s *stage) watch(agents ...string) *desk {
 	return d
 }
 
-// card waits for the agent's next push, which must show one card in this state; no card at all for state 0.
-func (d *desk) card(agent string, want routingv1.ContactState) *routingv1.Card {
+// push waits for the agent's next push.
+func (d *desk) push(agent string) (p *routingv1.WorkloadPush) {
 	d.Helper()
-	var p *routingv1.WorkloadPush
 	select {
 	case p = <-d.pushes[agent]:
 	case <-time.After(limit):
-		d.Fatalf("agent %s was pushed nothing, want one card %s", agent, want)
+		d.Fatalf("agent %s was pushed nothing", agent)
 	}
+	return p
+}
+
+// card waits for the agent's next push, which must show one card in this state; no card at all for state 0.
+func (d *desk) card(agent string, want routingv1.ContactState) *routingv1.Card {
+	d.Helper()
+	p := d.push(agent)
 	switch {
 	case want == 0 && len(p.Workload.Cards) == 0:
 		return nil

@@ -3,7 +3,6 @@ package desktop
 import (
 	"slices"
 	"sync"
-	"time"
 
 	presencev1 "github.com/busyhour/busyhour/api/gen/busyhour/presence/v1"
 	routingv1 "github.com/busyhour/busyhour/api/gen/busyhour/routing/v1"
@@ -75,12 +74,11 @@ func movedAway(p *presencev1.Presence, screen, pod string) bool {
 	return slices.ContainsFunc(p.Screens, func(s *presencev1.Screen) bool { return s.Id == screen && s.Pod != pod })
 }
 
-// seeWorkload takes a workload that was pushed or read. at is when it was decided, zero if that is not known. It needs
-// d.mu.
+// seeWorkload takes a workload that was pushed or read. It needs d.mu.
 //
 // A gap needs no read: what is pushed is the whole workload, so the delta from what was last sent is exact whatever was
 // missed. A new epoch is told as a whole, for it may have taken back what the screens show.
-func (d *desk) seeWorkload(w *routingv1.Workload, r commit.Revision, at time.Time) {
+func (d *desk) seeWorkload(w *routingv1.Workload, r commit.Revision, at moments) {
 	if w == nil || !r.Newer(d.workload.revision) {
 		return
 	}
@@ -90,7 +88,7 @@ func (d *desk) seeWorkload(w *routingv1.Workload, r commit.Revision, at time.Tim
 		d.snapshots("epoch")
 		return
 	}
-	d.tell(&frame{body: workloadChanged(before, d.workload), at: at})
+	d.tell(&frame{body: workloadChanged(before, d.workload), moments: at})
 }
 
 // seeView takes what was read. It needs d.mu.
@@ -100,7 +98,7 @@ func (d *desk) seeView(v *view) {
 		d.name = v.name
 	}
 	d.seePresence(v.presence.value, v.presence.revision)
-	d.seeWorkload(v.workload.value, v.workload.revision, time.Time{})
+	d.seeWorkload(v.workload.value, v.workload.revision, moments{})
 	d.seeNone(v)
 }
 
@@ -110,7 +108,7 @@ func (d *desk) seeNone(v *view) {
 	if !v.verified || v.workload.value != nil || d.workload.value == nil || v.reign <= d.workload.revision.Epoch {
 		return
 	}
-	d.seeWorkload(&routingv1.Workload{AgentId: d.key.agent}, commit.Revision{Epoch: v.reign}, time.Time{})
+	d.seeWorkload(&routingv1.Workload{AgentId: d.key.agent}, commit.Revision{Epoch: v.reign}, moments{})
 }
 
 // tell sends a frame to every screen; it is encoded once for each format. It needs d.mu.

@@ -66,13 +66,16 @@ func (f format) encode(m *presencev1.ServerFrame) ([]byte, error) {
 	return protojson.Marshal(m)
 }
 
+// moments are when what a frame tells was decided, and when the signal came that led to it, by Redis' clock; zero where
+// that is not measured.
+type moments struct{ decided, signal time.Time }
+
 // frame is one frame on its way to one or more screens.
 type frame struct {
 	body *presencev1.ServerFrame
 	// answer: it answers a client's frame, and is not dropped with the queue.
 	answer bool
-	// at is when what it tells was decided; zero if that is not measured.
-	at time.Time
+	moments
 
 	encoded [formats][]byte // one owner at a time: the desk's lock, or the goroutine that made it
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/busyhour/busyhour/services/agent-presence/internal/state"
 	"go.uber.org/zap"
 	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/timestamppb"
 )
 
 // hear takes what is pushed about the agent.
@@ -34,18 +35,21 @@ func (d *desk) hearWorkload(data []byte) error {
 	if err := proto.Unmarshal(data, p); err != nil {
 		return err
 	}
-	var at time.Time
-	if p.At != nil {
-		at = p.At.AsTime()
-	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	known := d.workload.revision
 	if known.N > 0 && state.RevisionOf(p.Revision).Newer(known) && state.RevisionOf(p.Previous) != known {
 		d.server.metrics.gaps.Inc()
 	}
-	d.seeWorkload(p.Workload, state.RevisionOf(p.Revision), at)
+	d.seeWorkload(p.Workload, state.RevisionOf(p.Revision), moments{momentOf(p.At), momentOf(p.SignalAt)})
 	return nil
+}
+
+func momentOf(t *timestamppb.Timestamp) time.Time {
+	if t == nil {
+		return time.Time{}
+	}
+	return t.AsTime()
 }
 
 func (d *desk) hearPresence(data []byte) error {

@@ -48,7 +48,7 @@ type queued struct {
 	data   []byte
 	kind   string
 	answer bool
-	at     time.Time
+	moments
 }
 
 // goodbye is how the server closes the socket once the queue is written.
@@ -75,7 +75,7 @@ func (s *screen) send(f *frame) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.put(queued{data, f.kind(), f.answer, f.at})
+	s.put(queued{data, f.kind(), f.answer, f.moments})
 }
 
 // answer sends a frame that answers the client.
@@ -117,7 +117,7 @@ func (s *screen) refresh(f *frame) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.stale = false
-	s.put(queued{data, f.kind(), false, f.at})
+	s.put(queued{data, f.kind(), false, f.moments})
 }
 
 // close ends the socket when what is queued has been written. The first word counts.

@@ -4,13 +4,16 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"errors"
 	"io"
 	"net/http"
+	"os"
 	"regexp"
 	"strings"
 	"testing"
 
 	"github.com/busyhour/busyhour/api/topics"
+	"github.com/busyhour/busyhour/pkg/boot"
 )
 
 func run(t *testing.T, args ...string) (string, error) {
@@ -97,6 +100,35 @@ func TestTheStubSaysWhereItIsAndStops(t *testing.T) {
 	}
 	stop()
 	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+}
+
+func TestTheRunbooksNameCommandsThatThereAre(t *testing.T) {
+	text, err := os.ReadFile("../../../../docs/runbooks.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	named := regexp.MustCompile("(?m)(?:`|^    )busyhour ([a-z ]+)").FindAllSubmatch(text, -1)
+	if len(named) == 0 {
+		t.Error("they name none")
+	}
+	for _, m := range named {
+		words := strings.Fields(string(m[1]))
+		found, rest, err := newRoot().Find(words)
+		if err != nil || len(rest) > 0 || found.RunE == nil && found.Run == nil {
+			t.Errorf("busyhour %s: there is no such command (%v)", m[1], err)
+		}
+	}
+}
+
+func TestTheDoctorEndsWithTheWorst(t *testing.T) {
+	out, err := run(t, "doctor", "-o", "json", "--", "--kafka.brokers=127.0.0.1:1", "--redis.addresses=127.0.0.1:1", "--nats.url=nats://127.0.0.1:1")
+	var exit *boot.Exit
+	if !errors.As(err, &exit) || exit.Code != 2 || !strings.Contains(out, `"worst": "fail"`) {
+		t.Errorf("%v\n%s", err, out)
+	}
+	if _, err := run(t, "doctor", "--service", "nobody"); err == nil || !strings.Contains(err.Error(), "nobody") {
 		t.Error(err)
 	}
 }

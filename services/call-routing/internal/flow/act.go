@@ -38,7 +38,7 @@ func (f *Flow) askWhether(ctx context.Context, tenant, id, op string, cmd contac
 	var result commit.Result
 	var d *decision
 	var err error
-	if late := f.lanes.Do(ctx, contactLane(tenant, id), func() { result, d, err = f.command(ctx, tenant, id, op, cmd) }); late != nil {
+	if late := f.lanes.Do(ctx, contactLane(tenant, id), func() { result, d, err = f.command(ctx, tenant, id, op, cmd, time.Time{}) }); late != nil {
 		return Standing{}, false, late
 	}
 	f.metrics.command(cmd.Verb, d, err)
@@ -81,7 +81,7 @@ func (f *Flow) inLane(ctx context.Context, tenant, id string, commands ...contac
 	f.lanes.Go(contactLane(tenant, id), func() time.Duration {
 		var last *decision
 		for _, cmd := range commands {
-			_, d, err := f.command(ctx, tenant, id, operation(cmd.Verb.String()), cmd)
+			_, d, err := f.command(ctx, tenant, id, operation(cmd.Verb.String()), cmd, time.Time{})
 			f.metrics.command(cmd.Verb, d, err)
 			if err != nil {
 				f.failed(tenant, cmd.Verb.String(), id, err)

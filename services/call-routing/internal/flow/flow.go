@@ -82,6 +82,8 @@ func agentLane(tenant, agent string) string { return "a/" + tenant + "/" + agent
 
 // decision is what one run of a decide function came to.
 type decision struct {
+	// came is when the signal came that is decided on, by this pod's clock; zero if it is none.
+	came time.Time
 	// contact as it was loaded, and what becomes of it; nil if nothing.
 	contact *routingv1.Contact
 	change  *contact.Change
@@ -125,9 +127,10 @@ func committed(runs []*decision, result commit.Result) *decision {
 	return &decision{contact: last.contact}
 }
 
-// command decides a command on one contact.
-func (f *Flow) command(ctx context.Context, tenant, id, op string, cmd contact.Command) (commit.Result, *decision, error) {
+// command decides a command on one contact. came is when the signal came that it is; zero if it is none.
+func (f *Flow) command(ctx context.Context, tenant, id, op string, cmd contact.Command, came time.Time) (commit.Result, *decision, error) {
 	result, d, err := f.commit(ctx, tenant, op, func(ctx context.Context, tx *commit.Tx, d *decision) error {
+		d.came = came
 		return decide(ctx, tx, d, id, cmd)
 	})
 	if err == nil {
@@ -227,6 +230,9 @@ func keepWorkload(tx *commit.Tx, d *decision, r *commit.Record, w *routingv1.Wor
 	encoded, err := state.PutWorkload(tx, r, w)
 	d.workload = &push.Workload{
 		Agent: w.AgentId, Revision: state.Revision(tx.Next(r)), Previous: state.Revision(r.Revision), Encoded: encoded, At: tx.Now(),
+	}
+	if !d.came.IsZero() {
+		d.workload.Signal = tx.Now().Add(-time.Since(d.came))
 	}
 	return err
 }

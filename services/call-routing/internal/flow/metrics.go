@@ -50,12 +50,11 @@ func newMetrics(registry prometheus.Registerer) *metrics {
 			Name: "busyhour_routing_offers_total",
 			Help: "Offers by outcome: accepted, declined, timed-out, withdrawn, abandoned.",
 		}, []string{"outcome"})),
-		signalToOffer: telemetry.Register(registry, prometheus.NewHistogram(prometheus.HistogramOpts{
-			Name:                        "busyhour_routing_signal_to_offer_seconds",
-			Help:                        "From a call's arrival here to the commit of its offer, where an agent was ready.",
-			Buckets:                     []float64{.0005, .001, .002, .005, .01, .02, .05, .1, .5, 1},
-			NativeHistogramBucketFactor: 1.1,
-		})),
+		signalToOffer: telemetry.Register(registry, prometheus.NewHistogram(telemetry.Native(prometheus.HistogramOpts{
+			Name:    "busyhour_routing_signal_to_offer_seconds",
+			Help:    "From a call's arrival here to the commit of its offer, where an agent was ready.",
+			Buckets: []float64{.0005, .001, .002, .005, .01, .02, .05, .1, .5, 1},
+		}))),
 		matchTries: telemetry.Register(registry, prometheus.NewHistogram(prometheus.HistogramOpts{
 			Name:    "busyhour_routing_match_tries",
 			Help:    "How often a match was decided until it was committed: more than once is a conflict.",

@@ -30,7 +30,7 @@ func (f *Flow) Seek(ctx context.Context, tenant, queue, id string) {
 // seek is Seek for who is in the contact's lane. came is when the signal came that made the contact wait, if one did.
 func (f *Flow) seek(ctx context.Context, tenant, queue, id string, came time.Time) {
 	for range seekTries {
-		s := &seeking{Flow: f, tenant: tenant, queue: queue, id: id, hold: hold{set: f.taken}}
+		s := &seeking{Flow: f, tenant: tenant, queue: queue, id: id, came: came, hold: hold{set: f.taken}}
 		offered, err := s.once(ctx)
 		switch {
 		case err != nil:
@@ -55,6 +55,7 @@ type seeking struct {
 	*Flow
 	hold
 	tenant, queue, id string
+	came              time.Time
 
 	tries int
 	busy  <-chan struct{} // closed when a sibling lets go of an agent whom the contact could have had
@@ -74,6 +75,7 @@ func (s *seeking) once(ctx context.Context) (offered bool, err error) {
 
 func (s *seeking) decide(ctx context.Context, tx *commit.Tx, d *decision) error {
 	s.tries++
+	d.came = s.came
 	s.release()
 	s.busy = nil
 	r := tx.Record(state.Contact(s.id))

@@ -57,7 +57,7 @@ func (p *patient) try(ctx context.Context) (again time.Duration) {
 		return 0
 	}
 	tenant := p.signal.Tenant
-	result, d, err := p.command(ctx, tenant, p.id, operationOf(p.id, p.signal), contact.Of(p.signal))
+	result, d, err := p.command(ctx, tenant, p.id, operationOf(p.id, p.signal), contact.Of(p.signal), p.came)
 	no, refused := refusal.As(err)
 	switch {
 	case refused && no.Code != refusal.Unavailable:

@@ -38,6 +38,8 @@ type Workload struct {
 	// Encoded is the record as it was stored; it goes out as it is.
 	Encoded []byte
 	At      time.Time
+	// Signal is when the signal came that led to it, by Redis' clock; zero if none did.
+	Signal time.Time
 }
 
 // workloadField is the number of WorkloadPush.workload.
@@ -47,9 +49,11 @@ const workloadField = 5
 func (p *Push) Workload(ctx context.Context, tenant string, w *Workload) {
 	ctx, span := tracer.Start(ctx, "push workload")
 	defer span.End()
-	head, _ := proto.Marshal(&routingv1.WorkloadPush{
-		Tenant: tenant, AgentId: w.Agent, Revision: w.Revision, Previous: w.Previous, At: timestamppb.New(w.At),
-	})
+	m := &routingv1.WorkloadPush{Tenant: tenant, AgentId: w.Agent, Revision: w.Revision, Previous: w.Previous, At: timestamppb.New(w.At)}
+	if !w.Signal.IsZero() {
+		m.SignalAt = timestamppb.New(w.Signal)
+	}
+	head, _ := proto.Marshal(m)
 	data := protowire.AppendTag(head, workloadField, protowire.BytesType)
 	p.publish(ctx, tenant, subjects.Workload(tenant, w.Agent), protowire.AppendBytes(data, w.Encoded))
 }

@@ -24,7 +24,6 @@ func (s *Sweep) queues(ctx context.Context, tenant string) error {
 	}
 	short := false
 	for _, r := range rows {
-		s.waiting.WithLabelValues(tenant, r.id).Set(float64(*r.count))
 		short = short || *r.count > 0 && len(r.ready.List) == 0
 		if *r.count == 0 || len(r.ready.List) == 0 {
 			continue

@@ -25,6 +25,7 @@ const (
 	queuesEvery    = time.Second
 	readyEvery     = 10 * time.Second
 	placesEvery    = 30 * time.Second
+	figuresEvery   = 5 * time.Second
 	hurriedEvery   = time.Second // while contacts wait that nobody is ready for
 )
 
@@ -34,7 +35,7 @@ type Sweep struct {
 	flow  *flow.Flow
 	log   *zap.Logger
 
-	waiting *prometheus.GaugeVec
+	figures *figures
 	mended  prometheus.Counter
 	alarms  *prometheus.GaugeVec
 
@@ -49,10 +50,7 @@ type Sweep struct {
 func New(store *commit.Store, f *flow.Flow, log *zap.Logger, registry prometheus.Registerer) *Sweep {
 	s := &Sweep{
 		store: store, flow: f, log: log, hurry: map[string]chan struct{}{}, opened: map[string]chan struct{}{},
-		waiting: telemetry.Register(registry, prometheus.NewGaugeVec(prometheus.GaugeOpts{
-			Name: "busyhour_routing_waiting",
-			Help: "Contacts waiting, by queue.",
-		}, []string{"tenant", "queue"})),
+		figures: telemetry.Register(registry, newFigures()),
 		alarms: telemetry.Register(registry, prometheus.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "busyhour_routing_switch_alarms",
 			Help: "Switches that lack calls without anything being closed: a person is to look at them.",
@@ -103,6 +101,7 @@ func (s *Sweep) Run(ctx context.Context) error {
 		loops.Go(func() { s.every(ctx, tenant, "wishes", wishesEvery, s.wishes) })
 		loops.Go(func() { s.every(ctx, tenant, "queues", queuesEvery, s.queues) })
 		loops.Go(func() { s.every(ctx, tenant, "places", placesEvery, s.Places) })
+		loops.Go(func() { s.every(ctx, tenant, "figures", figuresEvery, s.readFigures) })
 		loops.Go(func() { s.doubtsLoop(ctx, tenant) })
 		loops.Go(func() { s.readyLoop(ctx, tenant) })
 	}

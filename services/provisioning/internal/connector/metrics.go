@@ -15,11 +15,11 @@ type metrics struct {
 }
 
 func newMetrics(reg prometheus.Registerer, downstream string) *metrics {
-	seconds := telemetry.Register(reg, prometheus.NewHistogramVec(prometheus.HistogramOpts{
+	seconds := telemetry.Register(reg, prometheus.NewHistogramVec(telemetry.Native(prometheus.HistogramOpts{
 		Name:    "busyhour_downstream_call_seconds",
 		Help:    "Calls to the downstream, by HTTP status; none: no answer.",
 		Buckets: prometheus.ExponentialBuckets(0.005, 2, 13),
-	}, []string{"downstream", "code"}))
+	}), []string{"downstream", "code"}))
 	breaker := telemetry.Register(reg, prometheus.NewGaugeVec(prometheus.GaugeOpts{
 		Name: "busyhour_downstream_breaker_state",
 		Help: "0: calls are made; 1: one is tried; 2: none are made for a while.",

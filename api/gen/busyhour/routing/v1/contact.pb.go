@@ -1391,7 +1391,9 @@ type WorkloadPush struct {
 	// The whole workload at `revision`.
 	Workload *Workload `protobuf:"bytes,5,opt,name=workload,proto3" json:"workload,omitempty"`
 	// When the commit's decision was taken, by the clock of Redis.
-	At            *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=at,proto3" json:"at,omitempty"`
+	At *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=at,proto3" json:"at,omitempty"`
+	// When the signal came that led to it, by the same clock; absent if none did.
+	SignalAt      *timestamppb.Timestamp `protobuf:"bytes,7,opt,name=signal_at,json=signalAt,proto3" json:"signal_at,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1464,6 +1466,13 @@ func (x *WorkloadPush) GetWorkload() *Workload {
 func (x *WorkloadPush) GetAt() *timestamppb.Timestamp {
 	if x != nil {
 		return x.At
+	}
+	return nil
+}
+
+func (x *WorkloadPush) GetSignalAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.SignalAt
 	}
 	return nil
 }
@@ -1671,14 +1680,15 @@ const file_busyhour_routing_v1_contact_proto_rawDesc = "" +
 	"\tKIND_LOST\x10\x0f\x12\x0e\n" +
 	"\n" +
 	"KIND_NOTED\x10\x10\x12\x0f\n" +
-	"\vKIND_HEALED\x10\x11\"\x9c\x02\n" +
+	"\vKIND_HEALED\x10\x11\"\xd5\x02\n" +
 	"\fWorkloadPush\x12\x16\n" +
 	"\x06tenant\x18\x01 \x01(\tR\x06tenant\x12\x19\n" +
 	"\bagent_id\x18\x02 \x01(\tR\aagentId\x128\n" +
 	"\brevision\x18\x03 \x01(\v2\x1c.busyhour.common.v1.RevisionR\brevision\x128\n" +
 	"\bprevious\x18\x04 \x01(\v2\x1c.busyhour.common.v1.RevisionR\bprevious\x129\n" +
 	"\bworkload\x18\x05 \x01(\v2\x1d.busyhour.routing.v1.WorkloadR\bworkload\x12*\n" +
-	"\x02at\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\x02at*\xda\x02\n" +
+	"\x02at\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\x02at\x127\n" +
+	"\tsignal_at\x18\a \x01(\v2\x1a.google.protobuf.TimestampR\bsignalAt*\xda\x02\n" +
 	"\fContactState\x12\x1d\n" +
 	"\x19CONTACT_STATE_UNSPECIFIED\x10\x00\x12\x18\n" +
 	"\x14CONTACT_STATE_QUEUED\x10\x01\x12\x19\n" +
@@ -1787,11 +1797,12 @@ var file_busyhour_routing_v1_contact_proto_depIdxs = []int32{
 	22, // 43: busyhour.routing.v1.WorkloadPush.previous:type_name -> busyhour.common.v1.Revision
 	13, // 44: busyhour.routing.v1.WorkloadPush.workload:type_name -> busyhour.routing.v1.Workload
 	20, // 45: busyhour.routing.v1.WorkloadPush.at:type_name -> google.protobuf.Timestamp
-	46, // [46:46] is the sub-list for method output_type
-	46, // [46:46] is the sub-list for method input_type
-	46, // [46:46] is the sub-list for extension type_name
-	46, // [46:46] is the sub-list for extension extendee
-	0,  // [0:46] is the sub-list for field type_name
+	20, // 46: busyhour.routing.v1.WorkloadPush.signal_at:type_name -> google.protobuf.Timestamp
+	47, // [47:47] is the sub-list for method output_type
+	47, // [47:47] is the sub-list for method input_type
+	47, // [47:47] is the sub-list for extension type_name
+	47, // [47:47] is the sub-list for extension extendee
+	0,  // [0:47] is the sub-list for field type_name
 }
 
 func init() { file_busyhour_routing_v1_contact_proto_init() }
