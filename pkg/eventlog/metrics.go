@@ -58,14 +58,14 @@ type groupMetrics struct {
 func newGroupMetrics(registry prometheus.Registerer, g *Group) *groupMetrics {
 	named := prometheus.Labels{"group": g.name}
 	desc := func(name, help string, labels ...string) *prometheus.Desc {
-		return prometheus.NewDesc("busyhour_eventlog_"+name, help, labels, named)
+		return prometheus.NewDesc("busyhour_consumer_"+name, help, labels, named)
 	}
 	m := &groupMetrics{
 		registry: registry, group: g,
 		records:  desc("lag_records", "Records of an assigned partition that are not done.", "topic", "partition"),
 		age:      desc("lag_seconds", "Age of the oldest record in hand of an assigned partition.", "topic", "partition"),
-		assigned: desc("assigned_partitions", "Partitions that this member has."),
-		idle:     desc("idle_member", "1 if this member is in the group and has no partition."),
+		assigned: desc("assigned_partitions", "Partitions that this member has.", "topic"),
+		idle:     desc("idle_members", "1 if this member is in the group and has no partition."),
 		retries: registered(registry, prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name:        "busyhour_eventlog_retries_total",
 			Help:        "Handlings that failed; the record is handed out again.",
@@ -107,7 +107,13 @@ func (m *groupMetrics) Collect(out chan<- prometheus.Metric) {
 		gauge(m.records, float64(records), key.topic, strconv.Itoa(int(key.partition)))
 		gauge(m.age, age.Seconds(), key.topic, strconv.Itoa(int(key.partition)))
 	}
-	gauge(m.assigned, float64(len(claims)))
+	partitions := map[string]int{}
+	for key := range claims {
+		partitions[key.topic]++
+	}
+	for _, topic := range m.group.topics {
+		gauge(m.assigned, float64(partitions[topic]), topic)
+	}
 	idle := 0.0
 	if m.group.Joined() && len(claims) == 0 {
 		idle = 1

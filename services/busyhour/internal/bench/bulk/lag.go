@@ -19,8 +19,8 @@ type Lag struct {
 const (
 	sampleEvery = 250 * time.Millisecond
 	requests    = "provisioning.requests" // the group
-	lagRecords  = "busyhour_eventlog_lag_records"
-	lagSeconds  = "busyhour_eventlog_lag_seconds"
+	lagRecords  = "busyhour_consumer_lag_records"
+	lagSeconds  = "busyhour_consumer_lag_seconds"
 	streamItems = "busyhour_provisioning_stream_items"
 	partitions  = 3 // of the topic, at least
 )
