@@ -36,6 +36,7 @@ type claim struct {
 	pause     func(bool)
 	retried   func()
 	end       func() int64 // behind the newest record that the fetches have told of
+	arrival   *arrival     // nil in tests
 
 	wake chan struct{} // one element: outcomes came
 
@@ -71,6 +72,7 @@ func (c *claim) run(ctx, handling context.Context, records <-chan *sarama.Consum
 				c.part()
 				return
 			}
+			c.arrival.first(r.Timestamp)
 			c.backlog = append(c.backlog, messageOf(r))
 		case <-retry:
 			retry = nil

@@ -23,7 +23,12 @@ type Config struct {
 	Version string
 }
 
-const defaultVersion = "3.6.0"
+const (
+	defaultVersion = "3.6.0"
+	// metadataAge is how old what a client knows of its topics may be. A group looks for partitions to share out as often, so
+	// those that a topic has grown by have a consumer within twice this time.
+	metadataAge = 5 * time.Second
+)
 
 func (c Config) logger() *zap.Logger {
 	if c.Logger == nil {
@@ -50,7 +55,7 @@ func (c Config) client() (*sarama.Config, error) {
 	s.Net.WriteTimeout = 10 * time.Second
 	s.Metadata.Full = false
 	s.Metadata.AllowAutoTopicCreation = false
-	s.Metadata.RefreshFrequency = time.Minute
+	s.Metadata.RefreshFrequency = metadataAge
 	s.Metadata.Retry.Max = 5
 	s.Metadata.Retry.Backoff = 100 * time.Millisecond
 	return s, nil
@@ -85,7 +90,7 @@ func (c Config) forProducer() (*sarama.Config, error) {
 	s.Producer.Retry.BackoffFunc = sarama.NewExponentialBackoff(50*time.Millisecond, time.Second)
 	s.Producer.Return.Successes = true
 	s.Producer.Return.Errors = true
-	s.Producer.Partitioner = newPartitioner
+	s.Producer.Partitioner = new(limits).partitioner
 	return s, nil
 }
 

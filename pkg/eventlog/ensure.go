@@ -68,7 +68,6 @@ func Ensure(ctx context.Context, cfg Config, plan []TopicSpec, replication int16
 		return Report{}, fmt.Errorf("check topics: %w", err)
 	}
 	conf.Metadata.Full = true // without it sarama asks for no topics, and so never learns the controller
-	conf.Metadata.Full = true // else sarama does not find the controller
 	client, err := sarama.NewClient(cfg.Brokers, conf)
 	if err != nil {
 		return Report{}, fmt.Errorf("check topics: connect to %v: %w", cfg.Brokers, err)
@@ -202,7 +201,7 @@ func (e *ensurer) compare(spec TopicSpec, live *sarama.TopicMetadata) ([]Differe
 	}
 	switch n := int32(len(live.Partitions)); {
 	case n < spec.Partitions:
-		differ("the number of partitions", spec.Partitions, n, false, "let it grow while nothing recovers")
+		differ("the number of partitions", spec.Partitions, n, false, "let it grow: busyhour topics grow")
 	case n > spec.Partitions && spec.Partitions == 1:
 		differ("the number of partitions", spec.Partitions, n, false, "a topic can't shrink, make it anew under another name")
 	case n > spec.Partitions:
@@ -256,6 +255,9 @@ func replicasOf(topic *sarama.TopicMetadata) int {
 	return least
 }
 
+// knownLook is how often a broker is asked whether it knows what another has made.
+const knownLook = 50 * time.Millisecond
+
 // known waits until new topics have leaders: CreateTopic returns before all brokers know of them.
 func (e *ensurer) known(ctx context.Context, topics []string) error {
 	for _, topic := range topics {
@@ -265,7 +267,7 @@ func (e *ensurer) known(ctx context.Context, topics []string) error {
 				break
 			}
 			select {
-			case <-time.After(50 * time.Millisecond):
+			case <-time.After(knownLook):
 			case <-ctx.Done():
 				return fmt.Errorf("topic %s was created and has no leader yet: %w", topic, errors.Join(err, context.Cause(ctx)))
 			}

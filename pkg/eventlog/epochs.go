@@ -28,7 +28,8 @@ const (
 
 // EpochLog is a one-partition topic that numbers the reigns of verified state. An epoch is taken by appending to it: its
 // number is the offset, but at least the floor that the record names. A record counts for a tenant only if its number is
-// higher than all before it, so two takers never have the same.
+// higher than all before it, so two takers never have the same. Growths stand in it too (Growth): so it is decided which
+// was first, an epoch or a growth.
 type EpochLog struct {
 	topic    string
 	log      *zap.Logger
@@ -45,6 +46,9 @@ type EpochLog struct {
 	tells    []func(tenant string, epoch uint32)
 	takers   map[string]chan taken // by nonce
 	nextRead *read                 // begins after now
+
+	grown       map[string]Grown
+	growthTells []func(Grown)
 }
 
 // taken is what the tail found at the record of a taker.
@@ -84,7 +88,7 @@ func OpenEpochLog(cfg Config, topic string) (*EpochLog, error) {
 		topic: topic, log: cfg.logger().With(zap.String("topic", topic)),
 		producer: producer, asking: asking, tailing: tailing,
 		asks: make(chan struct{}, 1), moved: make(chan struct{}),
-		newest: map[string]uint32{}, takes: map[string][]Taken{}, takers: map[string]chan taken{},
+		newest: map[string]uint32{}, takes: map[string][]Taken{}, takers: map[string]chan taken{}, grown: map[string]Grown{},
 	}, nil
 }
 
@@ -296,6 +300,13 @@ func (e *EpochLog) take(messages []Message, position int64) {
 		}
 		if ok && err == nil {
 			e.count(m, marker)
+		}
+		growth, ok, err := parseGrowth(m)
+		if err != nil {
+			e.log.Error("a record of the epoch topic can't be read and is passed over", zap.Error(err))
+		}
+		if ok && err == nil {
+			e.grow(m, growth)
 		}
 	}
 	e.mu.Lock()

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"time"
 )
 
 // MarkerType is the CloudEvents type of a marker.
@@ -61,40 +62,69 @@ func (m Marker) FloorMessage(topic, tenant string) Message {
 	return m.message(topic, []byte(FloorKey(tenant)))
 }
 
+// Fence is a marker for every partition of a topic.
+type Fence struct {
+	Topic string
+	// Least is how many partitions the topic has at least, as far as the caller knows better than some broker.
+	Least  int32
+	Marker Marker
+}
+
+// leastWait is how long a broker may take to hear of partitions that others know.
+const leastWait = 10 * time.Second
+
 // FenceTopic puts a marker into every partition of an events topic and returns their offsets: ends[partition] is where
 // the marker stands. A reader that goes up to there and heeds the markers has all that will ever count of the lower
-// epochs. The topic must not grow meanwhile: growth and recovery exclude each other.
-func FenceTopic(ctx context.Context, _ Config, p *Producer, topic string, tenants []string, epoch uint32, nonce string) (ends []int64, err error) {
-	if err := p.client.RefreshMetadata(topic); err != nil {
-		return nil, fmt.Errorf("fence %s: how many partitions it has: %w", topic, err)
-	}
-	partitions, err := p.client.Partitions(topic)
+// epochs. What the topic grows by meanwhile gets its markers from whoever lets it grow.
+func FenceTopic(ctx context.Context, p *Producer, f Fence) (ends []int64, err error) {
+	partitions, err := p.atLeast(ctx, f.Topic, f.Least)
 	if err != nil {
-		return nil, fmt.Errorf("fence %s: how many partitions it has: %w", topic, err)
+		return nil, fmt.Errorf("fence %s: how many partitions it has: %w", f.Topic, err)
 	}
-	marker := Marker{Tenants: tenants, Epoch: epoch, Nonce: nonce}
+	return p.mark(ctx, f.Topic, 0, partitions, f.Marker)
+}
+
+// atLeast waits until the brokers know of so many partitions, and gives how many there are.
+func (p *Producer) atLeast(ctx context.Context, topic string, least int32) (int32, error) {
+	ctx, cancel := context.WithTimeout(ctx, leastWait)
+	defer cancel()
+	for {
+		have, err := countOf(p.client, topic)
+		if err != nil || have >= least {
+			return have, err
+		}
+		select {
+		case <-time.After(knownLook):
+		case <-ctx.Done():
+			return 0, fmt.Errorf("the brokers say %d, it has %d: %w", have, least, context.Cause(ctx))
+		}
+	}
+}
+
+// mark puts a marker into the partitions from..to-1 and returns where they stand.
+func (p *Producer) mark(ctx context.Context, topic string, from, to int32, marker Marker) (ends []int64, err error) {
 	type outcome struct {
 		partition int32
 		offset    int64
 		err       error
 	}
-	outcomes := make(chan outcome, len(partitions))
+	outcomes := make(chan outcome, to-from)
 	// A compacted topic takes no record without a key, and would drop a marker whose key comes again.
-	for _, partition := range partitions {
+	for partition := from; partition < to; partition++ {
 		p.produce(marker.message(topic, []byte(marker.id())), partition, func(_ int32, offset int64, err error) {
 			outcomes <- outcome{partition, offset, err}
 		})
 	}
-	ends = make([]int64, len(partitions))
+	ends = make([]int64, to-from)
 	var errs []error
-	for range partitions {
+	for range ends {
 		select {
 		case o := <-outcomes:
 			if o.err != nil {
 				errs = append(errs, fmt.Errorf("fence %s/%d: %w", topic, o.partition, o.err))
 				continue
 			}
-			ends[o.partition] = o.offset
+			ends[o.partition-from] = o.offset
 		case <-ctx.Done():
 			return nil, fmt.Errorf("fence %s: not every partition took its marker in time: %w", topic, context.Cause(ctx))
 		}

@@ -30,6 +30,7 @@ type Group struct {
 	own     Own
 	log     *zap.Logger
 	metrics *groupMetrics
+	moves   moveMetrics
 
 	client   *splitClient
 	consumer sarama.ConsumerGroup
@@ -79,7 +80,7 @@ func newGroup(cfg Config, group string, topics []string, adjust func(*sarama.Con
 		client: client, consumer: consumer,
 		claims: map[partitionKey]lagging{},
 	}
-	g.metrics = newGroupMetrics(cfg.Registry, g)
+	g.metrics, g.moves = newGroupMetrics(cfg.Registry, g), newMoveMetrics(cfg.Registry, group)
 	return g, nil
 }
 
@@ -132,8 +133,9 @@ func (g *Group) report() {
 // member is what sarama calls.
 type member struct{ *Group }
 
-func (m member) Setup(sarama.ConsumerGroupSession) error {
+func (m member) Setup(session sarama.ConsumerGroupSession) error {
 	m.joined.Store(true)
+	go m.countKept(session)
 	return nil
 }
 
@@ -158,7 +160,9 @@ func (m member) ConsumeClaim(session sarama.ConsumerGroupSession, from sarama.Co
 		wake:    make(chan struct{}, 1),
 		inHand:  map[int64]*inHand{},
 		water:   watermark{mark: from.InitialOffset()},
+		arrival: m.take(key.topic),
 	}
+	defer m.moves.given(key.topic)
 	// What is in hand may still finish when the session has ended: its context ends with the claim.
 	handling, cancel := context.WithCancel(context.WithoutCancel(session.Context()))
 	defer cancel()

@@ -24,6 +24,7 @@ type Owned struct {
 	claim   sarama.ConsumerGroupClaim
 	client  sarama.Client
 	pause   func(bool)
+	arrival *arrival
 
 	wake chan struct{} // one element: records came
 
@@ -104,6 +105,7 @@ func (p *Owned) take(limit int) []Message {
 // pump always reads the channel, as a claim does and for the same reasons, and ends when that is closed.
 func (p *Owned) pump() {
 	for r := range p.claim.Messages() {
+		p.arrival.first(r.Timestamp)
 		p.mu.Lock()
 		p.waiting = append(p.waiting, messageOf(r))
 		if !p.paused && len(p.waiting) >= windowLimit {
@@ -128,9 +130,11 @@ func (m member) ownClaim(session sarama.ConsumerGroupSession, from sarama.Consum
 	key := partitionKey{from.Topic(), from.Partition()}
 	p := &Owned{
 		Topic: key.topic, Partition: key.partition, group: m.name, session: session, claim: from, client: m.client,
-		pause: func(pause bool) { m.pause(key, pause) },
-		wake:  make(chan struct{}, 1),
+		pause:   func(pause bool) { m.pause(key, pause) },
+		arrival: m.take(key.topic),
+		wake:    make(chan struct{}, 1),
 	}
+	defer m.moves.given(key.topic)
 	ctx, cancel := context.WithCancel(session.Context())
 	defer cancel()
 	go func() {

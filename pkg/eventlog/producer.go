@@ -34,6 +34,8 @@ type Producer struct {
 	client  sarama.Client
 	async   sarama.AsyncProducer
 	metrics producerMetrics
+	limits  *limits
+	grown   chan string // topics whose partitions are to be asked for
 
 	inFlight atomic.Int64
 	drained  chan struct{} // closed when both result channels are
@@ -55,6 +57,8 @@ func NewProducer(cfg Config) (*Producer, error) {
 	if err != nil {
 		return nil, fmt.Errorf("Kafka producer: %w", err)
 	}
+	limits := &limits{keys: map[string]int32{}}
+	conf.Producer.Partitioner = limits.partitioner
 	client, err := sarama.NewClient(cfg.Brokers, conf)
 	if err != nil {
 		return nil, fmt.Errorf("Kafka producer: connect to %v: %w", cfg.Brokers, err)
@@ -63,9 +67,62 @@ func NewProducer(cfg Config) (*Producer, error) {
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("Kafka producer: get a producer id from %v: %w", cfg.Brokers, err), client.Close())
 	}
-	p := &Producer{client: client, async: async, metrics: newProducerMetrics(cfg.Registry), drained: make(chan struct{})}
+	p := &Producer{
+		client: client, async: async, metrics: newProducerMetrics(cfg.Registry), limits: limits,
+		grown: make(chan string, 16), drained: make(chan struct{}),
+	}
 	go p.drain()
+	go p.learn()
 	return p, nil
+}
+
+// Heed keeps the keys of a topic that grows to the partitions that have markers, and lets them go to more when it has
+// grown. It does not block.
+func (p *Producer) Heed(g Grown) {
+	p.limits.set(g.Topic, g.Keys)
+	select {
+	case p.grown <- g.Topic:
+	case <-p.drained:
+	default: // it is asked for every few seconds anyway
+	}
+}
+
+// learn asks at once how many partitions a topic has that has grown.
+func (p *Producer) learn() {
+	for {
+		select {
+		case topic := <-p.grown:
+			_ = p.client.RefreshMetadata(topic) // it is asked again within metadataAge
+		case <-p.drained:
+			return
+		}
+	}
+}
+
+// limits are how many partitions the keys of topics go to that have grown, or are about to.
+type limits struct {
+	mu   sync.RWMutex
+	keys map[string]int32
+}
+
+func (l *limits) partitioner(topic string) sarama.Partitioner {
+	return partitioner{Partitioner: sarama.NewMurmur2Partitioner(topic), limits: l}
+}
+
+func (l *limits) set(topic string, keys int32) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.keys[topic] = keys
+}
+
+// of a topic with so many partitions.
+func (l *limits) of(topic string, partitions int32) int32 {
+	l.mu.RLock()
+	defer l.mu.RUnlock()
+	if keys, ok := l.keys[topic]; ok {
+		return min(keys, partitions)
+	}
+	return partitions
 }
 
 // Produce sends a message; its key chooses the partition. done is called exactly once, from a goroutine of the producer,
@@ -179,20 +236,17 @@ func (p *Producer) Close() error {
 	}
 }
 
-// partitioner is Java's, save for messages that name their partition.
+// partitioner is Java's, over the partitions that keys may go to, save for messages that name their partition.
 type partitioner struct {
 	sarama.Partitioner
-}
-
-func newPartitioner(topic string) sarama.Partitioner {
-	return partitioner{sarama.NewMurmur2Partitioner(topic)}
+	limits *limits
 }
 
 func (p partitioner) Partition(m *sarama.ProducerMessage, partitions int32) (int32, error) {
 	wanted := m.Metadata.(*pending).partition
 	switch {
 	case wanted == byKey:
-		return p.Partitioner.Partition(m, partitions)
+		return p.Partitioner.Partition(m, p.limits.of(m.Topic, partitions))
 	case wanted < 0 || wanted >= partitions:
 		return 0, fmt.Errorf("partition %d of topic %s does not exist, it has %d", wanted, m.Topic, partitions)
 	default:

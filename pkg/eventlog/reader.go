@@ -113,14 +113,11 @@ func (r *Reader) Close() {
 
 // Partitions is how many the topic has.
 func (r *Reader) Partitions(topic string) (int, error) {
-	if err := r.client.RefreshMetadata(topic); err != nil {
-		return 0, fmt.Errorf("how many partitions %s has: %w", topic, err)
-	}
-	partitions, err := r.client.Partitions(topic)
+	n, err := countOf(r.client, topic)
 	if err != nil {
 		return 0, fmt.Errorf("how many partitions %s has: %w", topic, err)
 	}
-	return len(partitions), nil
+	return int(n), nil
 }
 
 // Start is the oldest offset of a partition.

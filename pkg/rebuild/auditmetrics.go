@@ -8,7 +8,7 @@ import (
 
 type auditMetrics struct {
 	divergences, healed, skipped *prometheus.CounterVec
-	compared                     prometheus.Counter
+	compared, moved              prometheus.Counter
 	round                        prometheus.Histogram
 }
 
@@ -25,6 +25,9 @@ func newAuditMetrics(r prometheus.Registerer, service string, tenants []string) 
 		compared: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "busyhour_audit_compared_total", Help: "Stored records compared with the log.", ConstLabels: labels,
 		}),
+		moved: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "busyhour_audit_moved_total", Help: "Records told again, for their topic grew and their events go to another partition.", ConstLabels: labels,
+		}),
 		round: prometheus.NewHistogram(telemetry.Native(prometheus.HistogramOpts{
 			Name: "busyhour_audit_round_seconds", Help: "One round through a tenant.", ConstLabels: labels,
 			Buckets: prometheus.ExponentialBuckets(1, 2, 8),
@@ -36,6 +39,6 @@ func newAuditMetrics(r prometheus.Registerer, service string, tenants []string) 
 		}
 	}
 	m.healed.WithLabelValues("failed")
-	r.MustRegister(m.divergences, m.healed, m.skipped, m.compared, m.round)
+	r.MustRegister(m.divergences, m.healed, m.skipped, m.compared, m.moved, m.round)
 	return m
 }

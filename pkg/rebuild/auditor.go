@@ -32,9 +32,11 @@ type auditPace struct {
 	second time.Duration
 	// A record that changed, or a compactor that is behind, by less than this can't be compared.
 	settle time.Duration
+	// What a growth moved is told again when it has been still for so long: what lives moves by itself.
+	moved time.Duration
 }
 
-var usualPace = auditPace{round: 4 * time.Second, second: 1500 * time.Millisecond, settle: time.Second}
+var usualPace = auditPace{round: 4 * time.Second, second: 1500 * time.Millisecond, settle: time.Second, moved: 15 * time.Second}
 
 // Compacted is what an auditor compares with: the newest revisions that the log has, of the partitions that this pod
 // compacts.
@@ -43,6 +45,7 @@ type Compacted interface {
 	Entry(tenant, record string) (Entry, bool)
 	Owns(tenant, record string) bool
 	Latest(ctx context.Context, tenant, record string) (eventlog.Message, error)
+	Settling(tenant, record string) bool
 	Lag() time.Duration
 	CatchUp(ctx context.Context) error
 	Hash(value []byte) uint64
@@ -58,10 +61,13 @@ type Healing struct {
 }
 
 // RedisKnows reports whether what Redis holds is to be told to the log, rather than the other way round.
-func (h Healing) RedisKnows() bool { return h.Cause == Ahead || h.Cause == Unknown }
+func (h Healing) RedisKnows() bool { return h.Cause == Ahead || h.Cause == Unknown || h.Cause == Moved }
 
 // Note says in words what was healed, for the event.
 func (h Healing) Note() string {
+	if h.Cause == Moved {
+		return "told again: its topic grew, and its events go to another partition since"
+	}
 	return fmt.Sprintf("healed: %s, Redis at %s, log at %s", h.Cause, h.Redis, h.Log)
 }
 
@@ -266,6 +272,21 @@ func (a *Auditor) differs(tenant string, s commit.Stored, epoch uint32) (look, b
 	over := e.Ended() && e.Until.Sub(s.At) < forgetTime // by Redis' clock: a pod's may be an hour wrong
 	var differs bool
 	l.Divergence, differs = a.Source.difference(s.Record, e.Revision, over, same, s.At)
+	return a.moves(tenant, s, e, l, differs)
+}
+
+// moves heeds that the record's topic may have grown. Who compacts the partition that it was in judges what Redis has no
+// newer revision of, and has it told again where it belongs; of the rest, the log may have a newer event elsewhere.
+func (a *Auditor) moves(tenant string, s commit.Stored, e Entry, l look, differs bool) (look, bool) {
+	newer := l.Cause == Ahead || l.Cause == Unknown
+	switch {
+	case e.Stray && !differs:
+		l.Cause = Moved
+		return l, s.Exists() && !e.Ended() && time.Since(e.Changed) > a.pace.moved
+	case e.Stray && (newer || l.Cause == Missing), differs && newer && a.Compacted.Settling(tenant, s.Name):
+		a.metrics.skipped.WithLabelValues("growing").Inc()
+		return look{}, false
+	}
 	return l, differs
 }
 
@@ -307,6 +328,10 @@ func (a *Auditor) confirm(ctx context.Context, tenant string, suspects map[strin
 }
 
 func (a *Auditor) heal(ctx context.Context, tenant string, l look) {
+	if l.Cause == Moved {
+		a.tellAgain(ctx, tenant, l)
+		return
+	}
 	a.metrics.divergences.WithLabelValues(tenant, string(l.Cause)).Inc()
 	if epoch, _ := a.Store.Verified(tenant); l.Log.Epoch > epoch {
 		return // a later reign has begun, and this pod is about to hear of it
@@ -328,4 +353,14 @@ func (a *Auditor) heal(ctx context.Context, tenant string, l look) {
 	}
 	a.metrics.healed.WithLabelValues("healed").Inc()
 	log.Error("divergence: a record differed from the log and was healed")
+}
+
+// tellAgain has the record's event told where it belongs since its topic grew.
+func (a *Auditor) tellAgain(ctx context.Context, tenant string, l look) {
+	if err := a.Heal(ctx, Healing{Tenant: tenant, Divergence: l.Divergence}); err != nil {
+		a.log.Warn("a record's topic grew, and it is not told again where it belongs; the next round tries again",
+			zap.String("tenant", tenant), zap.String("record", l.Record), zap.Error(err))
+		return
+	}
+	a.metrics.moved.Inc()
 }

@@ -195,6 +195,7 @@ type gone struct {
 func (gone) Entry(string, string) (Entry, bool) { return Entry{}, false }
 func (g gone) Owns(string, string) bool         { return g.owns }
 func (gone) Hash([]byte) uint64                 { return 1 }
+func (gone) Settling(string, string) bool       { return false }
 
 // The pod knew a record when its round began; then Kafka went away, and the partition with it.
 func TestAPartitionThatWentAwayIsNoDivergence(t *testing.T) {

@@ -57,7 +57,7 @@ func (s *shelf) over(ctx context.Context) (over []recordID) {
 				return over
 			case e.Ended() && known && now.After(e.Until):
 				over = append(over, recordID{tenant, name})
-			case time.Since(e.Changed) > s.c.movedAfter && s.topic.EventKey != nil && !s.attracts(tenant, name):
+			case time.Since(e.Changed) > s.c.movedAfter && s.strays(tenant, name):
 				moved[tenant] = append(moved[tenant], name)
 			}
 		}

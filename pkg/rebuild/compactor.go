@@ -25,6 +25,8 @@ type Entry struct {
 	Lasting uint64
 	// Changed is when this process saw it change, by its own clock.
 	Changed time.Time
+	// Stray: its events go to another partition since the topic grew. The log may have a newer one there.
+	Stray bool
 	// Until is when a record that has ended is forgotten; zero while it lives.
 	Until time.Time
 
@@ -36,11 +38,18 @@ func (e Entry) Ended() bool { return !e.Until.IsZero() }
 
 // CompactorConfig says what a Compactor works on.
 type CompactorConfig struct {
-	Store    *commit.Store
-	Source   Source
-	Kafka    eventlog.Config
+	Store  *commit.Store
+	Source Source
+	Kafka  eventlog.Config
+	// Growths tells how far a topic has grown; nil: none of them did by eventlog.Grower.
+	Growths  Growths
 	Logger   *zap.Logger
 	Registry prometheus.Registerer
+}
+
+// Growths is the epoch topic, as a compactor needs it.
+type Growths interface {
+	Grown(topic string) (eventlog.Grown, bool)
 }
 
 // Compactor writes the state topics of a service: the latest event of each record, strictly in order.
@@ -53,6 +62,7 @@ type Compactor struct {
 	store   *commit.Store
 	source  Source
 	kafka   eventlog.Config
+	growths Growths
 	log     *zap.Logger
 	metrics *compactorMetrics
 	seed    maphash.Seed
@@ -76,7 +86,7 @@ func CompactorGroup(service string) string { return service + ".compactor" }
 // NewCompactor makes a member of the group; it joins when it runs.
 func NewCompactor(cfg CompactorConfig) (*Compactor, error) {
 	c := &Compactor{
-		store: cfg.Store, source: cfg.Source, kafka: cfg.Kafka, seed: maphash.MakeSeed(), shelves: map[shelfKey]*shelf{},
+		store: cfg.Store, source: cfg.Source, kafka: cfg.Kafka, growths: cfg.Growths, seed: maphash.MakeSeed(), shelves: map[shelfKey]*shelf{},
 		log:       cfg.Logger.With(zap.String("service", cfg.Store.Service()), zap.String("part", "compactor")),
 		buryEvery: 10 * time.Second, movedAfter: time.Minute,
 	}
@@ -147,6 +157,34 @@ func (c *Compactor) Owns(tenant, record string) bool {
 	return false
 }
 
+// Settling reports whether a newer event of the record may stand in a partition that it no longer belongs to, since the
+// topic grew: the auditor has its owner tell it again where it belongs. Where a record's name does not say where its events
+// go, that stays so.
+func (c *Compactor) Settling(tenant, record string) bool {
+	nameless := false
+	for _, t := range c.source.Topics {
+		grown, _ := c.grown(t.Events)
+		if t.EventKey == nil {
+			nameless = nameless || !grown.At.IsZero()
+			continue
+		}
+		if _, ours := t.EventKey(tenant, record); ours {
+			return time.Since(grown.At) < settleTime
+		}
+	}
+	return nameless
+}
+
+// settleTime is how long what a growth moved has to be told again.
+const settleTime = 10 * time.Minute
+
+func (c *Compactor) grown(topic string) (eventlog.Grown, bool) {
+	if c.growths == nil {
+		return eventlog.Grown{}, false
+	}
+	return c.growths.Grown(topic)
+}
+
 // Lag is for how long an event may be in a partition of this pod without being known here; zero if the pod has none. It is
 // about half a second when all is well, for events are collected.
 func (c *Compactor) Lag() time.Duration {
@@ -180,8 +218,11 @@ func (c *Compactor) CatchUp(ctx context.Context) error {
 			return err
 		}
 		for _, s := range c.ready() {
-			if s.topic.Events != topic || int(s.partition) >= len(last) {
+			if s.topic.Events != topic {
 				continue
+			}
+			if int(s.partition) >= len(last) {
+				return fmt.Errorf("the brokers say %s has %d partitions, and number %d is compacted here", topic, len(last), s.partition)
 			}
 			if err := s.reach(ctx, last[s.partition]); err != nil {
 				return err

@@ -40,7 +40,7 @@ func broken(until time.Time) string { return "broken " + until.Format(time.RFC33
 func (s *shop) compact() (c *Compactor, stop func()) {
 	s.Helper()
 	c, err := NewCompactor(CompactorConfig{
-		Store: s.store, Kafka: s.kafka, Logger: zap.NewNop(), Registry: prometheus.NewRegistry(),
+		Store: s.store, Kafka: s.kafka, Growths: s.epochs, Logger: zap.NewNop(), Registry: prometheus.NewRegistry(),
 		Source: Source{Topics: []Topic{cups()}, Value: func(m eventlog.Message) ([]byte, error) { return m.Value, nil }},
 	})
 	if err != nil {
@@ -90,7 +90,7 @@ func (s *shop) level() (records map[string]string, floors int) {
 // await looks again and again: for what tells nobody when it comes about.
 func (s *shop) await(what string, done func() bool) {
 	s.Helper()
-	limit := time.After(30 * time.Second)
+	limit := time.After(time.Minute)
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
 	for !done() {
@@ -105,7 +105,11 @@ func (s *shop) await(what string, done func() bool) {
 // ends are the offsets behind the last event.
 func (s *shop) ends() []int64 {
 	s.Helper()
-	ends := make([]int64, 3)
+	counts, err := eventlog.Partitions(s.kafka, events)
+	if err != nil {
+		s.Fatal(err)
+	}
+	ends := make([]int64, counts[events])
 	if err := eventlog.ReadTopic(s.Context(), s.kafka, events, nil, nil, func(m eventlog.Message) error {
 		ends[m.Partition] = m.Offset + 1
 		return nil

@@ -16,6 +16,10 @@ const (
 	Ahead   Cause = "ahead"   // Redis has a newer revision than the log, and none of its events is on the way
 	Altered Cause = "altered" // the same revision with other contents
 	Unknown Cause = "unknown" // Redis has it, and the log must have heard of it and has not
+
+	// Moved is no divergence: they agree, but since its topic grew the record belongs to another partition, whose compactor
+	// has not heard of it.
+	Moved Cause = "moved"
 )
 
 // Divergence is one record of which Redis and the log say different things.

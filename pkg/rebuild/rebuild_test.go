@@ -99,6 +99,7 @@ func startShopAt(t *testing.T, cfg eventlog.Config, rdb redis.UniversalClient, e
 	if s.epochs, err = eventlog.OpenEpochLog(cfg, epochs); err != nil {
 		t.Fatal(err)
 	}
+	s.epochs.OnGrowth(s.producer.Heed)
 	registry := prometheus.NewRegistry()
 	s.store, err = commit.Open(commit.Config{
 		Redis: rdb, Service: "shop", Tenants: []string{tenant}, Log: s.producer, Epochs: s.epochs, Logger: zap.NewNop(), Registry: registry,
@@ -171,7 +172,15 @@ func (s *shop) put(op, name, value string) commit.Result {
 
 func put(t *testing.T, store *commit.Store, op, name, value string) commit.Result {
 	t.Helper()
-	r, err := store.Do(t.Context(), tenant, op, func(ctx context.Context, tx *commit.Tx) error {
+	r, err := putOnce(t, store, op, name, value)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+func putOnce(t *testing.T, store *commit.Store, op, name, value string) (commit.Result, error) {
+	return store.Do(t.Context(), tenant, op, func(ctx context.Context, tx *commit.Tx) error {
 		cup := tx.Record(name)
 		if err := tx.Fetch(ctx); err != nil {
 			return err
@@ -179,10 +188,6 @@ func put(t *testing.T, store *commit.Store, op, name, value string) commit.Resul
 		tx.Put(cup, []byte(value), &commit.Event{Topic: events, Key: name, Type: "cup", Data: []byte(value)})
 		return nil
 	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return r
 }
 
 func (s *shop) durable(r commit.Result) {

@@ -41,6 +41,7 @@ type Epochs interface {
 	TakeAs(ctx context.Context, m eventlog.Marker) (uint32, error)
 	Takes(tenant string) []eventlog.Taken
 	OnEpoch(func(tenant string, epoch uint32))
+	Grown(topic string) (eventlog.Grown, bool)
 }
 
 // Config says what a Recovery works on.
@@ -371,9 +372,12 @@ func (r *Recovery) drain(ctx context.Context, builders map[string]*commit.Builde
 func (r *Recovery) fence(ctx context.Context, tenants []string, epoch uint32, nonce string) (map[string][]int64, error) {
 	ends := map[string][]int64{}
 	for _, topic := range r.source.EventTopics() {
-		offsets, err := eventlog.FenceTopic(ctx, r.kafka, r.producer, topic, tenants, epoch, nonce)
+		grown, _ := r.epochs.Grown(topic) // a broker may not know yet of partitions that acknowledged events stand in
+		offsets, err := eventlog.FenceTopic(ctx, r.producer, eventlog.Fence{
+			Topic: topic, Least: grown.Keys, Marker: eventlog.Marker{Tenants: tenants, Epoch: epoch, Nonce: nonce},
+		})
 		if err != nil {
-			return nil, fmt.Errorf("fence %s: %w", topic, err)
+			return nil, err
 		}
 		ends[topic] = offsets
 	}

@@ -285,24 +285,58 @@ func (s *shelf) entry(tenant, record string) (Entry, bool) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	e, ok := s.entries[tenant][record]
+	e.Stray = ok && s.hasGrown() && s.stray(tenant, record)
 	return e, ok
 }
 
 func (s *shelf) each(tenant string, f func(record string, e Entry)) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
+	grown := s.hasGrown()
 	for name, e := range s.entries[tenant] {
+		e.Stray = grown && s.stray(tenant, name)
 		f(name, e)
 	}
 }
 
+// hasGrown spares the hash of every record of a topic that never did.
+func (s *shelf) hasGrown() bool {
+	grown, ok := s.c.grown(s.topic.Events)
+	return ok && !grown.At.IsZero()
+}
+
 // attracts reports whether the record's events go to this partition.
 func (s *shelf) attracts(tenant, record string) bool {
-	if s.topic.EventKey == nil {
-		return false
-	}
-	key, ours := s.topic.EventKey(tenant, record)
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	return ours && eventlog.PartitionOf([]byte(key), s.partitions) == s.partition
+	to, known := s.home(tenant, record)
+	return known && to == s.partition
+}
+
+// stray reports whether the record's events go to another partition. The lock is held.
+func (s *shelf) stray(tenant, record string) bool {
+	to, known := s.home(tenant, record)
+	return known && to != s.partition
+}
+
+func (s *shelf) strays(tenant, record string) bool {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return s.stray(tenant, record)
+}
+
+// home is the partition that the record's events go to, if its name says so. The lock is held.
+func (s *shelf) home(tenant, record string) (partition int32, known bool) {
+	if s.topic.EventKey == nil {
+		return 0, false
+	}
+	key, ours := s.topic.EventKey(tenant, record)
+	if !ours {
+		return 0, false
+	}
+	keys := s.partitions
+	if grown, ok := s.c.grown(s.topic.Events); ok {
+		keys = int(grown.Keys) // what all producers go by
+	}
+	return eventlog.PartitionOf([]byte(key), keys), true
 }

@@ -98,6 +98,9 @@ func (r *Recovery) logged(ctx context.Context, tenant string, epoch uint32) (map
 		if err != nil {
 			return nil, err
 		}
+		if grown, _ := r.epochs.Grown(topic); len(last) < int(grown.Keys) {
+			return nil, fmt.Errorf("the brokers say %s has %d partitions, it has %d: try again", topic, len(last), grown.Keys)
+		}
 		ends[topic] = last
 	}
 	found, err := r.read(ctx, []string{tenant}, ends, &progress{})

@@ -114,6 +114,7 @@ func New(_ context.Context, cfg Config, b *boot.Backends) (*Service, error) {
 	if s.producer, err = eventlog.NewProducer(b.Kafka); err != nil {
 		return nil, err
 	}
+	s.epochs.OnGrowth(s.producer.Heed)
 	if s.store, err = commit.Open(commit.Config{
 		Redis: b.Redis, Service: state.Service, Tenants: b.Tenants,
 		Log: s.producer, Epochs: s.epochs, Logger: b.Log, Registry: b.Registry, OutboxLimit: b.OutboxLimit,
@@ -137,7 +138,7 @@ func (s *Service) build(pod string) (err error) {
 		Discovery: b.Discovery, Limit: b.RecoveryLimit,
 	})
 	if s.compactor, err = rebuild.NewCompactor(rebuild.CompactorConfig{
-		Store: s.store, Source: recovery.Source(rules), Kafka: b.Kafka, Logger: b.Log, Registry: b.Registry,
+		Store: s.store, Source: recovery.Source(rules), Kafka: b.Kafka, Growths: s.epochs, Logger: b.Log, Registry: b.Registry,
 	}); err != nil {
 		return err
 	}

@@ -336,7 +336,9 @@ func (s *stage) ends(topic string) []int64 {
 		s.Fatal(err)
 	}
 	defer producer.Close()
-	ends, err := eventlog.FenceTopic(s.Context(), cfg, producer, topic, []string{"nobody"}, 1, "test")
+	ends, err := eventlog.FenceTopic(s.Context(), producer, eventlog.Fence{
+		Topic: topic, Marker: eventlog.Marker{Tenants: []string{"nobody"}, Epoch: 1, Nonce: "test"},
+	})
 	if err != nil {
 		s.Fatal(err)
 	}

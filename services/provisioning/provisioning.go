@@ -80,7 +80,7 @@ func New(_ context.Context, cfg Config, b *boot.Backends) (*Service, error) {
 		Discovery: b.Discovery, Limit: b.RecoveryLimit,
 	})
 	compactor, err := rebuild.NewCompactor(rebuild.CompactorConfig{
-		Store: s.store, Source: recovery.Source(), Kafka: b.Kafka, Logger: b.Log, Registry: b.Registry,
+		Store: s.store, Source: recovery.Source(), Kafka: b.Kafka, Growths: s.epochs, Logger: b.Log, Registry: b.Registry,
 	})
 	if err != nil {
 		return nil, errors.Join(err, s.producer.Close())
@@ -113,6 +113,7 @@ func (s *Service) connect(b *boot.Backends) (err error) {
 	if s.epochs, err = eventlog.OpenEpochLog(b.Kafka, topics.ProvisioningEpochs); err != nil {
 		return errors.Join(err, s.producer.Close())
 	}
+	s.epochs.OnGrowth(s.producer.Heed)
 	s.store, err = commit.Open(commit.Config{
 		Redis: b.Redis, Service: state.Service, Tenants: b.Tenants, Log: s.producer, Epochs: s.epochs,
 		Logger: b.Log, Registry: b.Registry, OutboxLimit: b.OutboxLimit,

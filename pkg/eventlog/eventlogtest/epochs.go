@@ -130,7 +130,9 @@ func fence(t *testing.T, h harness) {
 	for n := range 30 { // before the fence both epochs count
 		h.send(p, event("acme", fmt.Sprintf("before:%d", n), 4), event("acme", fmt.Sprintf("before:%d", n), 5))
 	}
-	ends, err := eventlog.FenceTopic(h.ctx, h.cfg, p, topic, []string{"acme"}, 5, "nonce")
+	ends, err := eventlog.FenceTopic(h.ctx, p, eventlog.Fence{
+		Topic: topic, Marker: eventlog.Marker{Tenants: []string{"acme"}, Epoch: 5, Nonce: "nonce"},
+	})
 	h.must(nil, err)
 	for n := range 30 { // behind it, epoch 4 of acme does not; nor does it concern the other tenant
 		h.send(p, event("acme", fmt.Sprintf("behind:%d", n), 4), event("acme", fmt.Sprintf("behind:%d", n), 5),

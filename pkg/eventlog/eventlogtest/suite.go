@@ -39,6 +39,11 @@ func Run(t *testing.T, cfg eventlog.Config) {
 		{"a writer that was fenced says so", fencedIsSaid},
 		{"a member of an old generation can't commit a transaction", oldGenerationLoses},
 		{"an uncommitted read has what transactions hold or gave up", uncommittedRead},
+		{"a topic grows under its writers, nothing is lost or out of order", growsUnderWriters},
+		{"an epoch taken while a topic grows is marked in its new partitions", epochWhileItGrows},
+		{"a growth that was broken off goes on", growthBrokenOff},
+		{"two that let a topic grow both come to an end", twoGrow},
+		{"a group picks up what its topic grew by", groupPicksUp},
 		{"missing topics are made, and a second time nothing is done", ensureCreates},
 		{"a topic is never shrunk, differences are named", ensureNamesDifferences},
 	} {

@@ -62,7 +62,7 @@ measures the floor: one small Redis script, one hop over NATS, one WebSocket wri
 		}
 		return err
 	}
-	c.AddCommand(newBenchStart(), newBenchProvision())
+	c.AddCommand(newBenchStart(), newBenchProvision(), newBenchRollout())
 	return c
 }
 

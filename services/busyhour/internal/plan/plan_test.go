@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"encoding/json"
 	"flag"
+	"io"
+	"maps"
 	"os"
 	"strings"
 	"testing"
@@ -108,5 +110,51 @@ func TestApplyCreatesChecksAndRefusesToShrink(t *testing.T) {
 	plan[0].Partitions = 24
 	if out, err := apply(plan); err == nil || !strings.Contains(out, "DIFFERS  topic "+topics.Signals) {
 		t.Errorf("with more partitions planned: %v\n%s", err, out)
+	}
+}
+
+func TestATopicGrowsWithItsStateTopicAndNothingElseDoes(t *testing.T) {
+	kafka, err := embedded.StartKafka("", t.Logf)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer kafka.Close()
+	cfg := eventlog.Config{Brokers: []string{kafka.Addr}, ClientID: "plan-test"}
+	if err := Apply(t.Context(), io.Discard, cfg, topics.Plan(), 1); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		topic string
+		to    int32
+		why   string
+	}{
+		{topics.ContactEvents, 6, "never has fewer"},
+		{topics.RoutingEpochs, 2, "never grows"},
+		{topics.ContactState, 24, "grows with " + topics.ContactEvents},
+		{topics.ContactEvents, 96, "may have 48"},
+		{"call-routing.nothing.v1", 6, "not in the plan"},
+	} {
+		err := Grow(t.Context(), io.Discard, cfg, Growth{Topic: c.topic, To: c.to})
+		if err == nil || !strings.Contains(err.Error(), c.why) {
+			t.Errorf("%s to %d gives %v, want %q", c.topic, c.to, err, c.why)
+		}
+	}
+	for _, g := range []Growth{{Topic: topics.ContactEvents, To: 24}, {Topic: topics.Signals, To: 24}, {Topic: topics.QueueStats, To: 12, Force: true}} {
+		var out bytes.Buffer
+		if err := Grow(t.Context(), &out, cfg, g); err != nil {
+			t.Fatalf("%v\n%s", err, out.String())
+		}
+	}
+	counts, err := eventlog.Partitions(cfg, topics.ContactEvents, topics.ContactState, topics.Signals, topics.QueueStats, topics.AgentEvents)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := map[string]int32{topics.ContactEvents: 24, topics.ContactState: 24, topics.Signals: 24, topics.QueueStats: 12, topics.AgentEvents: 6}
+	if !maps.Equal(counts, want) {
+		t.Errorf("there are %v, want %v", counts, want)
+	}
+	var out bytes.Buffer
+	if err := Grow(t.Context(), &out, cfg, Growth{Topic: topics.ContactEvents, To: 24}); err != nil || !strings.Contains(out.String(), "already") {
+		t.Errorf("a second time: %v\n%s", err, out.String())
 	}
 }
