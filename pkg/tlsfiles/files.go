@@ -110,8 +110,8 @@ func (w *watched) current() *content {
 	return w.now
 }
 
-// expiry of our certificate, or false if there is none.
-func (w *watched) expiry() (time.Time, bool) {
+// Expiry is when our certificate ends, or false if there is none.
+func (w *watched) Expiry() (time.Time, bool) {
 	pair := w.current().pair
 	if pair == nil || pair.Leaf == nil {
 		return time.Time{}, false

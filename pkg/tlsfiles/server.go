@@ -1,9 +1,6 @@
 package tlsfiles
 
-import (
-	"crypto/tls"
-	"time"
-)
+import "crypto/tls"
 
 // Server accepts connections.
 type Server struct {
@@ -41,10 +38,4 @@ func (s *Server) next() *tls.Config {
 		config.SessionTicketsDisabled = true // a session that goes on would be let in by whom is not trusted any more
 	}
 	return config
-}
-
-// Expiry is when our certificate ends.
-func (s *Server) Expiry() time.Time {
-	at, _ := s.expiry()
-	return at
 }
