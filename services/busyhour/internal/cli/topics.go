@@ -6,6 +6,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/busyhour/busyhour/api/topics"
+	"github.com/busyhour/busyhour/pkg/boot"
+	"github.com/busyhour/busyhour/pkg/config"
 	"github.com/busyhour/busyhour/pkg/eventlog"
 	"github.com/busyhour/busyhour/services/busyhour/internal/plan"
 )
@@ -14,6 +16,20 @@ func newTopics() *cobra.Command {
 	c := &cobra.Command{Use: "topics", Short: "The Kafka topics: print the plan, bring a cluster to it"}
 	c.AddCommand(newTopicsPlan(), newTopicsApply())
 	return c
+}
+
+// kafkaFlags are the keys kafka.*, as the services have them, from flags and environment.
+func kafkaFlags(c *cobra.Command) func(client string) (eventlog.Config, error) {
+	var keys struct {
+		Kafka boot.KafkaConfig `key:"kafka"`
+	}
+	read := config.Bind(c.Flags(), &keys)
+	return func(client string) (eventlog.Config, error) {
+		if err := read(); err != nil {
+			return eventlog.Config{}, err
+		}
+		return keys.Kafka.Eventlog(client, nil, nil)
+	}
 }
 
 func newTopicsPlan() *cobra.Command {
@@ -36,8 +52,7 @@ func newTopicsApply() *cobra.Command {
 is ever made smaller. Ends with exit code 1 if a topic is not as planned.`,
 		Args: cobra.NoArgs,
 	}
-	brokers := c.Flags().StringSlice("kafka.brokers", []string{"127.0.0.1:9092"}, "brokers to begin with, host:port")
-	version := c.Flags().String("kafka.version", "3.6.0", "protocol version to speak, at most that of the oldest broker")
+	kafka := kafkaFlags(c)
 	wait := c.Flags().Duration("wait", 0, "how long to wait for a broker that answers; 0: it must be there")
 	replication := c.Flags().Int16("replication-factor", 3, "replicas of each partition; all but one must have an event before it is acknowledged")
 	c.RunE = func(c *cobra.Command, _ []string) error {
@@ -47,7 +62,10 @@ is ever made smaller. Ends with exit code 1 if a topic is not as planned.`,
 		if *replication == 1 {
 			fmt.Fprintln(c.ErrOrStderr(), "warning: with one replica an acknowledged event is lost with its broker's disk; for development only")
 		}
-		cfg := eventlog.Config{Brokers: *brokers, ClientID: "busyhour-topics", Version: *version}
+		cfg, err := kafka("busyhour-topics")
+		if err != nil {
+			return err
+		}
 		if err := plan.Await(c.Context(), cfg, *wait); err != nil {
 			return err
 		}
