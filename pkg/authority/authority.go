@@ -94,3 +94,17 @@ func (p *Pair) Write(certificate, key string) error {
 	}
 	return os.WriteFile(certificate, p.Certificate, 0o644)
 }
+
+// Good reports whether the file has a certificate that lasts for so long.
+func Good(file string, lasts time.Duration) bool {
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return false
+	}
+	block, _ := pem.Decode(text)
+	if block == nil {
+		return false
+	}
+	c, err := x509.ParseCertificate(block.Bytes)
+	return err == nil && time.Until(c.NotAfter) > lasts
+}
