@@ -8,7 +8,7 @@ import (
 
 // Commands by what they are for. A script may call what its user may call, so those of the scripts are here too.
 const (
-	connecting = "+ping +client|setname +client|setinfo +select +info +role +wait +time +command +cluster|slots +cluster|shards +cluster|info"
+	connecting = "+ping +client|setname +select +info +role +wait +time +command +cluster|slots +cluster|shards +cluster|info"
 	scripting  = "+script|load"
 	records    = "+hget +hmget +hset +hincrby +hdel +hgetall +type +del"
 	indexes    = "+zadd +zrem +zcard +zscore +zrange +zrangebyscore +zrangebylex"
