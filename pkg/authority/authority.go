@@ -34,7 +34,7 @@ func New(name string, lasts time.Duration) (*Authority, error) {
 		return nil, err
 	}
 	a := &Authority{key: key, lasts: lasts}
-	a.template = a.certificate(name)
+	a.template = a.certificate(name + " authority") // what it signs may have its name, and must not seem to have signed itself
 	a.template.IsCA, a.template.BasicConstraintsValid = true, true
 	a.template.KeyUsage = x509.KeyUsageCertSign | x509.KeyUsageCRLSign
 	der, err := x509.CreateCertificate(rand.Reader, a.template, a.template, key.Public(), key)

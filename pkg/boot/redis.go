@@ -79,6 +79,7 @@ func redisOptions(c RedisConfig, secure *tlsfiles.Client, name string) *redis.Un
 		PoolSize:              160, // the workers of call-routing, and room for recovery, relay and sweeps beside them
 		MinIdleConns:          4,
 
+		DisableIdentity: true, // Redis 7.0 does not know the command, so no user can be given the right to it
 		// Only Redis Enterprise sends them, and asking costs a round trip per connection.
 		MaintNotificationsConfig: &maintnotifications.Config{Mode: maintnotifications.ModeDisabled},
 	}

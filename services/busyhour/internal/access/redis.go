@@ -7,6 +7,7 @@ import (
 )
 
 // Commands by what they are for. A script may call what its user may call, so those of the scripts are here too.
+// The streams' scripts go by EVAL when Redis does not know them yet.
 const (
 	connecting = "+ping +client|setname +select +info +role +wait +time +command +cluster|slots +cluster|shards +cluster|info"
 	scripting  = "+script|load"
@@ -15,7 +16,7 @@ const (
 	outboxes   = "+lindex +llen +lrange +lpop +rpush"
 	leases     = "+get +set +setnx +expire +pexpire"
 	recovering = "+scan +unlink"
-	streams    = "+xadd +xdel +xack +xlen +xrange +xclaim +xautoclaim +xpending +xreadgroup +xgroup|create +xgroup|delconsumer +xinfo|consumers"
+	streams    = "+eval +xadd +xdel +xack +xlen +xrange +xclaim +xautoclaim +xpending +xreadgroup +xgroup|create +xgroup|delconsumer +xinfo|consumers"
 	reading    = "+hget +hmget +zcard +zscore +zrangebyscore"
 )
 
