@@ -20,6 +20,15 @@ func Agent(tenant, agent string) string { return join(tenant, "agent", agent) + 
 // EveryPresence matches the presence of every agent of every tenant.
 func EveryPresence() string { return root + ".*.agent.*.presence" }
 
+// EveryWorkload matches the workload of every agent of every tenant.
+func EveryWorkload() string { return root + ".*.agent.*.workload" }
+
+// EveryAgent matches all that is pushed about every agent.
+func EveryAgent() string { return root + ".*.agent.*.*" }
+
+// EverySwitch matches what is pushed to every switch.
+func EverySwitch() string { return root + ".*.switch.*" }
+
 // TenantPresence matches the presence of every agent of one tenant.
 func TenantPresence(tenant string) string { return root + "." + token(tenant) + ".agent.*.presence" }
 

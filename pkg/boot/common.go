@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"regexp"
+	"slices"
 	"time"
 
 	"github.com/busyhour/busyhour/pkg/telemetry"
@@ -14,11 +15,14 @@ import (
 type Common struct {
 	Listen  string        `key:"listen" default:":8080" doc:"Where to serve gRPC, JSON, WebSockets and pages."`
 	Ops     string        `key:"ops.listen" default:":9090" doc:"Where to serve /healthz, /readyz and /metrics."`
+	OpsTLS  bool          `key:"ops.tls" default:"false" doc:"Speak TLS there too, with tls.cert. With tls.client-ca all but /healthz and /readyz is for callers who have a certificate."`
 	Pprof   string        `key:"pprof.listen" doc:"Where to serve profiles, for instance 127.0.0.1:6060; empty: nowhere. Keep it private."`
 	Grace   time.Duration `key:"grace" default:"20s" doc:"How long a stopping process waits for requests in hand."`
 	Pod     string        `key:"pod" doc:"Name of this process among its like; empty: the host's name."`
 	Tenants []string      `key:"tenants" default:"demo" doc:"Tenants to serve."`
 
+	TLS      ServerTLS             `key:"tls"`
+	Peers    PeersConfig           `key:"peers"`
 	Kafka    KafkaConfig           `key:"kafka"`
 	Redis    RedisConfig           `key:"redis"`
 	NATS     NATSConfig            `key:"nats"`
@@ -38,15 +42,9 @@ type OutboxConfig struct {
 	Limit int64 `key:"limit" default:"536870912" doc:"Bytes of events per tenant that may wait for Kafka in Redis; above it nothing new begins, and what lives has half as much again."`
 }
 
-// KafkaConfig says where the log is.
-type KafkaConfig struct {
-	Brokers []string `key:"brokers" default:"127.0.0.1:9092" doc:"Brokers to begin with, host:port."`
-	Version string   `key:"version" default:"3.6.0" doc:"Protocol version to speak, at most that of the oldest broker."`
-}
-
-// NATSConfig says where pushes go.
-type NATSConfig struct {
-	URL string `key:"url" default:"nats://127.0.0.1:4222" doc:"Servers to push through; commas between several." secret:"true"`
+// PeersConfig says how this process calls our other services.
+type PeersConfig struct {
+	TLS Certificates `key:"tls"`
 }
 
 // common lets Service reach the Common within a service's own configuration.
@@ -66,12 +64,16 @@ func (c *Common) Validate() error {
 	for _, t := range c.Tenants {
 		want(plain.MatchString(t), "tenants: %q has more than letters, digits, - and _, or more than 63 of them", t)
 	}
-	want(len(c.Kafka.Brokers) > 0, "kafka.brokers: name at least one")
-	want(c.NATS.URL != "", "nats.url: name a server")
+	want(!c.OpsTLS || c.TLS.Cert != "", "ops.tls: it needs tls.cert")
 	want(c.Recovery.Limit >= 0, "recovery.limit: %d is no number of recoveries; 0 is no limit", c.Recovery.Limit)
 	want(c.Outbox.Limit > 0, "outbox.limit: %d bytes hold no event", c.Outbox.Limit)
 	want(c.Grace > 0, "grace: %s is no time to wait", c.Grace)
 	return errors.Join(problems...)
+}
+
+// Warnings are what is allowed and better avoided.
+func (c *Common) Warnings() []string {
+	return slices.Concat(c.Kafka.warnings(), c.Redis.warnings(), c.NATS.warnings())
 }
 
 // pod is the configured name, or the host's.

@@ -15,6 +15,7 @@ import (
 	"github.com/busyhour/busyhour/pkg/eventlog"
 	"github.com/busyhour/busyhour/pkg/fanout"
 	"github.com/busyhour/busyhour/pkg/telemetry"
+	"github.com/busyhour/busyhour/pkg/tlsfiles"
 )
 
 // Backends is what a service stands on.
@@ -25,6 +26,7 @@ type Backends struct {
 	Redis    redis.UniversalClient
 	Kafka    eventlog.Config
 	NATS     *fanout.Conn
+	Peers    *Peers
 	Log      *zap.Logger
 	Registry Registry
 
@@ -77,6 +79,12 @@ func open(service string, c Common) (*Backends, *closers, error) {
 		Pod: pod, Tenants: c.Tenants, Log: log, Registry: telemetry.Registry(),
 		RecoveryLimit: c.Recovery.Limit, OutboxLimit: c.Outbox.Limit,
 	}
+	if b.Peers, err = newPeers(c.Peers, b.Registry); err != nil {
+		return nil, nil, err
+	}
+	for _, w := range c.Warnings() {
+		log.Warn(w)
+	}
 	closers := &closers{log: log}
 	closers.add("log", func() error { _ = log.Sync(); return nil }) // a terminal cannot sync, and says so
 	return b, closers, nil
@@ -93,9 +101,14 @@ func (b *Backends) connect(ctx context.Context, service string, c Common, closer
 		return flush(ctx)
 	})
 
-	b.Redis = redis.NewUniversalClient(redisOptions(c.Redis, service+"-"+b.Pod))
+	secure, err := c.Redis.TLS.client()
+	if err != nil {
+		return err
+	}
+	options := redisOptions(c.Redis, secure, service+"-"+b.Pod)
+	b.Redis = redis.NewUniversalClient(options)
 	closers.add("redis", b.Redis.Close)
-	b.Discovery = discovery(c.Redis, b.Redis)
+	b.Discovery = discovery(options, b.Redis)
 	if c.Trace.Endpoint != "" { // else it would cost and lead nowhere
 		if err := redisotel.InstrumentTracing(b.Redis, redisotel.WithDBStatement(false)); err != nil {
 			return fmt.Errorf("redis traces: %w", err)
@@ -105,12 +118,15 @@ func (b *Backends) connect(ctx context.Context, service string, c Common, closer
 		return err
 	}
 
-	b.Kafka = eventlog.Config{Brokers: c.Kafka.Brokers, ClientID: service + "-" + b.Pod, Version: c.Kafka.Version, Logger: b.Log, Registry: b.Registry}
+	if b.Kafka, err = c.Kafka.Eventlog(service+"-"+b.Pod, b.Log, b.Registry); err != nil {
+		return err
+	}
+	watchClients(b.Registry, map[string]*tlsfiles.Client{"redis": secure, "kafka": b.Kafka.TLS})
 	if err := b.awaitKafka(ctx); err != nil {
 		return err
 	}
 
-	b.NATS, err = fanout.Dial(fanout.Config{URL: c.NATS.URL, Name: service + "-" + b.Pod, Logger: b.Log, Registry: b.Registry})
+	b.NATS, err = c.NATS.dial(service+"-"+b.Pod, b.Log, b.Registry)
 	if err != nil {
 		return fmt.Errorf("nats: %w", err)
 	}

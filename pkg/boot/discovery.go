@@ -11,14 +11,14 @@ import (
 )
 
 // discovery is who else knows which Redis is the primary: the Sentinels, or the Cluster. Nil for a single server.
-func discovery(c RedisConfig, rdb redis.UniversalClient) func(ctx context.Context, tenant string) error {
+func discovery(o *redis.UniversalOptions, rdb redis.UniversalClient) func(ctx context.Context, tenant string) error {
 	if cluster, ok := rdb.(*redis.ClusterClient); ok {
 		return func(ctx context.Context, tenant string) error { return inOffice(ctx, cluster, tenant) }
 	}
-	if c.Master == "" {
+	if o.MasterName == "" {
 		return nil
 	}
-	return func(ctx context.Context, _ string) error { return elected(ctx, c, rdb) }
+	return func(ctx context.Context, _ string) error { return elected(ctx, o, rdb) }
 }
 
 // inOffice asks the node that serves the tenant whether it sees the majority of the Cluster. One that is cut off finds
@@ -39,13 +39,12 @@ func inOffice(ctx context.Context, cluster *redis.ClusterClient, tenant string) 
 }
 
 // elected asks the Sentinels for the primary, and that server for its run id: it must be the one that commands go to.
-func elected(ctx context.Context, c RedisConfig, rdb redis.UniversalClient) error {
-	address, err := votes(ctx, c)
+func elected(ctx context.Context, o *redis.UniversalOptions, rdb redis.UniversalClient) error {
+	address, err := votes(ctx, o)
 	if err != nil {
 		return err
 	}
-	o := oneQuestion(c, address)
-	direct := redis.NewClient(o)
+	direct := redis.NewClient(oneQuestion(o, address))
 	defer func() { _ = direct.Close() }()
 	theirs, err := runID(ctx, direct)
 	if err != nil {
@@ -62,30 +61,31 @@ func elected(ctx context.Context, c RedisConfig, rdb redis.UniversalClient) erro
 }
 
 // votes is the address that more than half of the configured Sentinels name.
-func votes(ctx context.Context, c RedisConfig) (string, error) {
+func votes(ctx context.Context, all *redis.UniversalOptions) (string, error) {
 	named := map[string]int{}
 	var problems []error
-	for _, address := range c.Addresses {
-		o := oneQuestion(c, address)
-		o.Username, o.Password, o.DB = "", c.SentinelPassword, 0
+	for _, address := range all.Addrs {
+		o := oneQuestion(all, address)
+		o.Username, o.Password, o.DB = all.SentinelUsername, all.SentinelPassword, 0
 		sentinel := redis.NewSentinelClient(o)
-		host, err := sentinel.GetMasterAddrByName(ctx, c.Master).Result()
+		host, err := sentinel.GetMasterAddrByName(ctx, all.MasterName).Result()
 		_ = sentinel.Close() // it was only asked
 		if err != nil || len(host) != 2 {
 			problems = append(problems, fmt.Errorf("sentinel %s: %w", address, err))
 			continue
 		}
 		at := net.JoinHostPort(host[0], host[1])
-		if named[at]++; 2*named[at] > len(c.Addresses) {
+		if named[at]++; 2*named[at] > len(all.Addrs) {
 			return at, nil
 		}
 	}
-	return "", fmt.Errorf("fewer than half of the Sentinels agree on the primary of %s: %w", c.Master, errors.Join(problems...))
+	return "", fmt.Errorf("fewer than half of the Sentinels agree on the primary of %s: %w", all.MasterName, errors.Join(problems...))
 }
 
 // oneQuestion are the options of a client that is closed after one answer.
-func oneQuestion(c RedisConfig, address string) *redis.Options {
-	o := redisOptions(c, "discovery").Simple()
+func oneQuestion(all *redis.UniversalOptions, address string) *redis.Options {
+	o := all.Simple()
+	o.ClientName = "discovery"
 	o.Addr, o.PoolSize, o.MinIdleConns, o.MaxRetries = address, 1, 0, -1
 	return o
 }

@@ -1,7 +1,9 @@
 package boot
 
 import (
+	"bytes"
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -20,12 +22,32 @@ import (
 // OpsParts serve those who run the process. They start first and stop last, so that it can be watched to its end. Their
 // addresses are taken at once.
 func OpsParts(c Common, b *Backends, svc watched) ([]Part, error) {
-	ops, err := listener("ops", c.Ops, edge.OpsHandler(b.Registry, svc.Ready, svc.Operations()), b.Log)
+	h := edge.OpsHandler(b.Registry, svc.Ready, svc.Operations())
+	if c.OpsTLS && c.TLS.ClientCA != "" {
+		h = edge.Certified(h)
+	}
+	over, err := c.opsTLS()
+	if err != nil {
+		return nil, err
+	}
+	ops, err := listener("ops", c.Ops, over, h, b.Log)
 	if err != nil || c.Pprof == "" {
 		return []Part{ops}, err
 	}
-	pprof, err := listener("pprof", c.Pprof, edge.PprofHandler(), b.Log)
+	pprof, err := listener("pprof", c.Pprof, nil, edge.PprofHandler(), b.Log)
 	return []Part{ops, pprof}, err
+}
+
+// opsTLS asks callers for a certificate and insists on none: see edge.Certified.
+func (c *Common) opsTLS() (*tls.Config, error) {
+	if !c.OpsTLS {
+		return nil, nil
+	}
+	s, err := c.TLS.server(tls.VerifyClientCertIfGiven)
+	if err != nil {
+		return nil, err
+	}
+	return s.Config(), nil
 }
 
 // watched is what those who run a process see of it.
@@ -34,8 +56,8 @@ type watched interface {
 	Operations() http.Handler
 }
 
-func listener(name, address string, h http.Handler, log *zap.Logger) (Part, error) {
-	s := edge.NewServer(edge.ServerConfig{Listen: address, Grace: time.Second}, log.Named(name), prometheus.NewRegistry())
+func listener(name, address string, over *tls.Config, h http.Handler, log *zap.Logger) (Part, error) {
+	s := edge.NewServer(edge.ServerConfig{Listen: address, Grace: time.Second, TLS: over}, log.Named(name), prometheus.NewRegistry())
 	s.Handle("/", h)
 	return Part{Name: name, Run: s.Run}, s.Open()
 }
@@ -65,9 +87,9 @@ func (b *Backends) watchPolicy(ctx context.Context) error {
 	}
 }
 
-// askReady asks the process that listens on ops whether it is ready. Images have no shell and no curl to do it.
-func askReady(ctx context.Context, ops string) error {
-	host, port, err := net.SplitHostPort(ops)
+// askReady asks the process that has the same configuration whether it is ready. Images have no shell and no curl to do it.
+func askReady(ctx context.Context, c *Common) error {
+	host, port, err := net.SplitHostPort(c.Ops)
 	if err != nil {
 		return fmt.Errorf("ops.listen: %w", err)
 	}
@@ -76,11 +98,15 @@ func askReady(ctx context.Context, ops string) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
 	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+net.JoinHostPort(host, port)+"/readyz", nil)
+	client, scheme := &http.Client{}, "http"
+	if c.OpsTLS {
+		client.Transport, scheme = ourselves(c.TLS), "https"
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, scheme+"://"+net.JoinHostPort(host, port)+"/readyz", nil)
 	if err != nil {
 		return err
 	}
-	res, err := http.DefaultClient.Do(req)
+	res, err := client.Do(req)
 	if err != nil {
 		return err
 	}
@@ -90,4 +116,22 @@ func askReady(ctx context.Context, ops string) error {
 		return fmt.Errorf("not ready: %s", strings.TrimSpace(string(text)))
 	}
 	return nil
+}
+
+// ourselves is a transport that speaks to nobody who has another certificate than we have.
+func ourselves(c ServerTLS) *http.Transport {
+	return &http.Transport{TLSClientConfig: &tls.Config{
+		MinVersion:         tls.VersionTLS12,
+		InsecureSkipVerify: true, // it need not be for this host's own address; VerifyConnection knows it
+		VerifyConnection: func(s tls.ConnectionState) error {
+			own, err := tls.LoadX509KeyPair(c.Cert, c.Key)
+			if err != nil {
+				return err
+			}
+			if !bytes.Equal(own.Certificate[0], s.PeerCertificates[0].Raw) {
+				return errors.New("who answers on ops.listen has another certificate than tls.cert")
+			}
+			return nil
+		},
+	}}
 }

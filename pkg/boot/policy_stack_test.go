@@ -14,7 +14,7 @@ import (
 
 func TestARedisThatEvictsIsRefused(t *testing.T) {
 	server := stacktest.StartRedis(t, "--maxmemory", "16mb", "--maxmemory-policy", "allkeys-lru")
-	rdb := redis.NewUniversalClient(redisOptions(RedisConfig{Addresses: []string{server.Addr}}, "x"))
+	rdb := redis.NewUniversalClient(redisOptions(RedisConfig{Addresses: []string{server.Addr}}, nil, "x"))
 	defer rdb.Close()
 	b := &Backends{Redis: rdb, Log: zap.NewNop()}
 	if err := b.awaitRedis(t.Context(), []string{server.Addr}); !errors.Is(err, errForgets) {

@@ -2,13 +2,14 @@ package boot
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"time"
 
 	"github.com/redis/go-redis/v9"
 	"github.com/redis/go-redis/v9/maintnotifications"
+
+	"github.com/busyhour/busyhour/pkg/tlsfiles"
 )
 
 // RedisConfig says where the state is: one server, a Sentinel group (master) or a Cluster (several addresses, or
@@ -19,9 +20,11 @@ type RedisConfig struct {
 	Cluster          bool     `key:"cluster" default:"false" doc:"The one address is a Cluster's."`
 	Username         string   `key:"username" doc:"ACL user."`
 	Password         string   `key:"password" doc:"Its password." secret:"true"`
+	SentinelUsername string   `key:"sentinel.username" doc:"ACL user of the Sentinels."`
 	SentinelPassword string   `key:"sentinel.password" doc:"Password of the Sentinels." secret:"true"`
 	DB               int      `key:"db" default:"0" doc:"Database; a Cluster has only 0."`
-	TLS              bool     `key:"tls" default:"false" doc:"Speak TLS, and check the server's certificate."`
+
+	TLS ClientTLS `key:"tls"` // of the Sentinels, too
 }
 
 // Validate says everything that is wrong, at once.
@@ -36,12 +39,25 @@ func (c *RedisConfig) Validate() error {
 	if c.DB != 0 && (c.Cluster || c.Master == "" && len(c.Addresses) > 1) {
 		problems = append(problems, fmt.Errorf("redis.db: a Cluster has no database %d", c.DB))
 	}
+	if c.Username != "" && c.Password == "" {
+		problems = append(problems, errors.New("redis.password: it is empty, and redis.username is set; set both, or only the password"))
+	}
+	if c.SentinelUsername != "" && c.SentinelPassword == "" {
+		problems = append(problems, errors.New("redis.sentinel.password: it is empty, and redis.sentinel.username is set; set both, or only the password"))
+	}
 	return errors.Join(problems...)
 }
 
+func (c *RedisConfig) warnings() []string {
+	if c.TLS.Enabled || c.Password == "" && c.SentinelPassword == "" {
+		return nil
+	}
+	return []string{"a password for Redis without redis.tls.enabled: whoever is on the way can read it"}
+}
+
 // redisOptions are for answers within milliseconds. The client's own defaults retry a timed-out script three times,
-// each running on the server, and let a command outlive its context.
-func redisOptions(c RedisConfig, name string) *redis.UniversalOptions {
+// each running on the server, and let a command outlive its context. secure is nil for connections in the clear.
+func redisOptions(c RedisConfig, secure *tlsfiles.Client, name string) *redis.UniversalOptions {
 	o := &redis.UniversalOptions{
 		Addrs:            c.Addresses,
 		MasterName:       c.Master,
@@ -49,6 +65,7 @@ func redisOptions(c RedisConfig, name string) *redis.UniversalOptions {
 		ClientName:       name,
 		Username:         c.Username,
 		Password:         c.Password,
+		SentinelUsername: c.SentinelUsername,
 		SentinelPassword: c.SentinelPassword,
 		DB:               c.DB,
 
@@ -62,11 +79,12 @@ func redisOptions(c RedisConfig, name string) *redis.UniversalOptions {
 		PoolSize:              160, // the workers of call-routing, and room for recovery, relay and sweeps beside them
 		MinIdleConns:          4,
 
+		DisableIdentity: true, // Redis 7.0 does not know the command, so no user can be given the right to it
 		// Only Redis Enterprise sends them, and asking costs a round trip per connection.
 		MaintNotificationsConfig: &maintnotifications.Config{Mode: maintnotifications.ModeDisabled},
 	}
-	if c.TLS {
-		o.TLSConfig = &tls.Config{MinVersion: tls.VersionTLS12}
+	if secure != nil { // by a dialer of our own, for the library would stay with the first certificate it is given
+		o.Dialer = secure.DialContext
 	}
 	return o
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/busyhour/busyhour/pkg/config"
 	"github.com/busyhour/busyhour/pkg/embedded"
+	"github.com/busyhour/busyhour/pkg/tlsfiles"
 )
 
 func TestTheKindOfRedisFollowsFromTheConfiguration(t *testing.T) {
@@ -25,7 +26,7 @@ func TestTheKindOfRedisFollowsFromTheConfiguration(t *testing.T) {
 		{RedisConfig{Addresses: two}, "cluster"},
 		{RedisConfig{Addresses: two, Master: "main"}, "single"}, // Sentinel's client is a single one with another dialer
 	} {
-		rdb := redis.NewUniversalClient(redisOptions(c.cfg, "x"))
+		rdb := redis.NewUniversalClient(redisOptions(c.cfg, nil, "x"))
 		kind := "single"
 		if _, ok := rdb.(*redis.ClusterClient); ok {
 			kind = "cluster"
@@ -38,8 +39,8 @@ func TestTheKindOfRedisFollowsFromTheConfiguration(t *testing.T) {
 }
 
 func TestRedisIsNotAskedTwiceForLong(t *testing.T) {
-	o := redisOptions(RedisConfig{Addresses: []string{"x:1"}, TLS: true}, "x")
-	if !o.ContextTimeoutEnabled || o.MaxRetries != 1 || o.ReadTimeout > time.Second || o.TLSConfig == nil {
+	o := redisOptions(RedisConfig{Addresses: []string{"x:1"}}, &tlsfiles.Client{}, "x")
+	if !o.ContextTimeoutEnabled || o.MaxRetries != 1 || o.ReadTimeout > time.Second || o.Dialer == nil {
 		t.Errorf("%+v", o)
 	}
 	if o.MaintNotificationsConfig.Mode != maintnotifications.ModeDisabled {
@@ -63,7 +64,7 @@ func TestAServerThatDoesNotTellItsPolicyPasses(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer mini.Close()
-	rdb := redis.NewUniversalClient(redisOptions(RedisConfig{Addresses: []string{mini.Addr}}, "x"))
+	rdb := redis.NewUniversalClient(redisOptions(RedisConfig{Addresses: []string{mini.Addr}}, nil, "x"))
 	defer rdb.Close()
 	b := &Backends{Redis: rdb, Log: zap.NewNop()}
 	if err := b.awaitRedis(t.Context(), []string{mini.Addr}); err != nil {
@@ -93,5 +94,54 @@ func TestClosersCloseInReverse(t *testing.T) {
 	c.close()
 	if strings.Join(order, "") != "ba" {
 		t.Errorf("%q", order)
+	}
+}
+
+func TestSecurityKeysSayEverythingThatIsWrong(t *testing.T) {
+	withoutVariables(t)
+	var c Common
+	err := config.Load("x", &c, []string{
+		"--tls.key=k", "--tls.client-ca=a", "--ops.tls", "--peers.tls.cert=c", "--kafka.tls.ca=/does/not/exist", "--kafka.sasl.mechanism=gssapi",
+		"--redis.username=u", "--redis.tls.server-name=s", "--nats.url=nats://ann:hunter2@host:port", "--nats.password=hunter2", "--nats.credentials=/does/not/exist",
+	})
+	if err == nil {
+		t.Fatal("no error")
+	}
+	for _, want := range []string{
+		"tls.key: it goes with tls.cert", "tls.client-ca: it needs tls.cert", "ops.tls: it needs tls.cert", "peers.tls.key: it goes with peers.tls.cert",
+		"kafka.tls: read authorities", "kafka.tls.enabled: it is false", `kafka.sasl.mechanism: there is no "gssapi"`, "kafka.sasl.username: it is empty", "kafka.sasl.password",
+		"redis.password: it is empty", "redis.tls.enabled: it is false", "nats.url: server 1 is no address", "nats.password: it goes with nats.username", "nats.credentials: stat",
+	} {
+		if !strings.Contains(err.Error(), want) {
+			t.Errorf("missing %q in:\n%v", want, err)
+		}
+	}
+	if strings.Contains(err.Error(), "hunter2") {
+		t.Errorf("a password is told:\n%v", err)
+	}
+}
+
+func TestPasswordsInTheClearAreWarnedOf(t *testing.T) {
+	withoutVariables(t)
+	var c Common
+	secrets := []string{"--kafka.sasl.mechanism=plain", "--kafka.sasl.username=u", "--kafka.sasl.password=hunter2", "--redis.password=hunter2", "--nats.url=nats://u:hunter2@host"}
+	if err := config.Load("x", &c, secrets); err != nil {
+		t.Fatal(err)
+	}
+	if w := c.Warnings(); len(w) != 3 || strings.Contains(strings.Join(w, ""), "hunter2") {
+		t.Errorf("%q", w)
+	}
+	var safe Common
+	if err := config.Load("x", &safe, append(secrets[:4], "--nats.url=tls://u:hunter2@host", "--kafka.tls.enabled", "--redis.tls.enabled")); err != nil {
+		t.Fatal(err)
+	}
+	if w := safe.Warnings(); len(w) != 0 {
+		t.Errorf("%q", w)
+	}
+	for _, shown := range []*Common{&c, &safe} {
+		var b strings.Builder
+		if err := config.Describe(&b, "x", shown); err != nil || strings.Contains(b.String(), "hunter2") {
+			t.Errorf("%v, or a password is shown:\n%s", err, b.String())
+		}
 	}
 }

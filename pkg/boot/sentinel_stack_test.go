@@ -25,7 +25,7 @@ func TestOnlyTheServerThatSentinelsNameIsThePrimary(t *testing.T) {
 	through := func(addr string) func(context.Context, string) error {
 		rdb := redis.NewClient(&redis.Options{Addr: addr})
 		t.Cleanup(func() { _ = rdb.Close() })
-		return discovery(c, rdb)
+		return discovery(redisOptions(c, nil, "x"), rdb)
 	}
 	late := time.After(20 * time.Second)
 	for err := through(named.Addr)(t.Context(), "acme"); err != nil; err = through(named.Addr)(t.Context(), "acme") {

@@ -2,6 +2,7 @@ package boot
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net/http"
@@ -49,7 +50,7 @@ func Service[C any, S Server, P commonOf[C]](name string, build func(context.Con
 		}
 		common := P(&cfg).common()
 		if command == "health" {
-			return askReady(ctx, common.Ops)
+			return askReady(ctx, common)
 		}
 		return serve(ctx, name, *common, func(b *Backends) (Server, error) { return build(ctx, cfg, b) })
 	}
@@ -81,7 +82,10 @@ func serve(ctx context.Context, name string, c Common, build func(*Backends) (Se
 		if err != nil {
 			return fmt.Errorf("start: %w", err)
 		}
-		front := edge.NewServer(edge.ServerConfig{Listen: c.Listen, Grace: c.Grace, Ready: svc.Ready}, b.Log, b.Registry)
+		front, err := newEdge(c, b, svc.Ready)
+		if err != nil {
+			return err
+		}
 		svc.Mount(front)
 		if err := front.Open(); err != nil { // before anything runs; callers queue until the edge starts
 			return err
@@ -90,6 +94,20 @@ func serve(ctx context.Context, name string, c Common, build func(*Backends) (Se
 		return RunParts(ctx, b.Log, b.PolicyPart(), Part{Name: name, Run: svc.Run}, Part{Name: "edge", Run: front.Run})
 	}
 	return RunParts(ctx, b.Log, append(ops, Part{Name: name, Run: run})...)
+}
+
+// newEdge lets in who has a certificate of tls.client-ca, or anybody if that is not set.
+func newEdge(c Common, b *Backends, ready func() error) (*edge.Server, error) {
+	cfg := edge.ServerConfig{Listen: c.Listen, Grace: c.Grace, Ready: ready}
+	s, err := c.TLS.server(tls.RequireAndVerifyClientCert)
+	if err != nil {
+		return nil, err
+	}
+	if s != nil {
+		watchExpiry(b.Registry, "edge", s.Expiry)
+		cfg.TLS = s.Config()
+	}
+	return edge.NewServer(cfg, b.Log, b.Registry), nil
 }
 
 // starting stands for a service that is not built yet.

@@ -14,10 +14,12 @@ import (
 	"testing"
 	"time"
 
+	"github.com/busyhour/busyhour/pkg/authority"
 	"github.com/busyhour/busyhour/pkg/config"
 	"github.com/busyhour/busyhour/pkg/edge"
 	"github.com/busyhour/busyhour/pkg/embedded"
 	"github.com/busyhour/busyhour/pkg/telemetry"
+	"github.com/busyhour/busyhour/pkg/tlsfiles"
 )
 
 type toyConfig struct {
@@ -143,6 +145,88 @@ func TestAServiceFromFlagsToTheLastFarewell(t *testing.T) {
 	if err := health(); err == nil {
 		t.Error("it is still there")
 	}
+}
+
+// All ports speak TLS and want a certificate; an orchestrator has none, and asks for /readyz only.
+func TestAServiceOverTLS(t *testing.T) {
+	dir, listen, ops := t.TempDir(), free(t), free(t)
+	ca, cert, key := certificates(t, dir, "toy.example")
+	args := append(servers(t), "--listen", listen, "--ops.listen", ops, "--ops.tls", "--log.level=error",
+		"--tls.cert", cert, "--tls.key", key, "--tls.client-ca", ca)
+	svc := &toy{running: make(chan struct{})}
+	run := Service("toy", func(_ context.Context, cfg toyConfig, b *Backends) (*toy, error) {
+		svc.cfg, svc.b = cfg, b
+		return svc, nil
+	})
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- run(ctx, args) }()
+	select {
+	case <-svc.running:
+	case err := <-ended:
+		t.Fatalf("it ended before it ran: %v", err)
+	}
+	health := append([]string{"health"}, args...)
+	if err := run(t.Context(), health); err != nil {
+		t.Error(err)
+	}
+	_, otherCert, otherKey := certificates(t, t.TempDir(), "toy.example")
+	if err := run(t.Context(), append(health, "--tls.cert", otherCert, "--tls.key", otherKey)); err == nil {
+		t.Error("another process was taken for this one")
+	}
+	ask := func(f tlsfiles.Files, address, path string) (int, error) {
+		c, err := tlsfiles.NewClient(f, "toy.example")
+		if err != nil {
+			t.Fatal(err)
+		}
+		req, _ := http.NewRequestWithContext(t.Context(), http.MethodGet, "https://"+address+path, nil)
+		res, err := c.Secure(&http.Transport{DisableKeepAlives: true}).RoundTrip(req)
+		if err != nil {
+			return 0, err
+		}
+		res.Body.Close()
+		return res.StatusCode, nil
+	}
+	known, nameless := tlsfiles.Files{CA: ca, Cert: cert, Key: key}, tlsfiles.Files{CA: ca}
+	for _, c := range []struct {
+		who           tlsfiles.Files
+		address, path string
+		want          int
+	}{
+		{known, listen, "/", 200},
+		{nameless, listen, "/", 0},
+		{known, ops, "/metrics", 200},
+		{nameless, ops, "/metrics", 401},
+		{nameless, ops, "/statusz", 401},
+		{nameless, ops, "/readyz", 200},
+		{nameless, ops, "/healthz", 200},
+	} {
+		if got, err := ask(c.who, c.address, c.path); got != c.want {
+			t.Errorf("%+v: %d, %v", c, got, err)
+		}
+	}
+	cancel()
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+}
+
+// certificates are those of a new authority.
+func certificates(t *testing.T, dir string, hosts ...string) (ca, cert, key string) {
+	t.Helper()
+	a, err := authority.New("test", time.Hour)
+	if err != nil {
+		t.Fatal(err)
+	}
+	pair, err := a.Issue("toy", hosts...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ca, cert, key = filepath.Join(dir, "ca.pem"), filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem")
+	if err := errors.Join(pair.Write(cert, key), os.WriteFile(ca, a.PEM, 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	return ca, cert, key
 }
 
 // Kafka is away when the process starts: it stays, says so, and starts when Kafka is there.

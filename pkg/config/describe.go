@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"reflect"
+	"regexp"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
@@ -17,6 +18,7 @@ func Describe(w io.Writer, name string, of any) error {
 		return err
 	}
 	fmt.Fprintf(w, "# %s: every key. A flag (--a.b) wins over the environment, that over the file (--config), that over the default.\n", name)
+	fmt.Fprintf(w, "# A variable with %s behind its name is the path of a file with the value, for secrets that are mounted.\n", fileSuffix)
 	var at []string
 	for _, f := range fields {
 		path := strings.Split(f.key, ".")
@@ -62,7 +64,7 @@ func (f field) yaml() (string, error) {
 	var value any = f.shown()
 	switch {
 	case f.value.Kind() == reflect.Slice:
-		value = split(f.def)
+		value = split(withoutUsers(f.def))
 	case f.value.Kind() != reflect.String && text(f.value) == nil && f.def != "":
 		return f.def, nil // numbers, booleans and durations need no quotes
 	}
@@ -75,9 +77,16 @@ func (f field) yaml() (string, error) {
 	return strings.TrimSpace(string(out)), err
 }
 
+const mask = "********"
+
 func (f field) shown() string {
 	if f.secret && f.def != "" {
-		return "********"
+		return mask
 	}
-	return f.def
+	return withoutUsers(f.def)
 }
+
+var users = regexp.MustCompile(`://[^\s/]*@`)
+
+// withoutUsers masks who logs in by an address, and with which password.
+func withoutUsers(text string) string { return users.ReplaceAllString(text, "://"+mask+"@") }

@@ -22,6 +22,7 @@ type described struct {
 func (d *described) Defaults() { d.Deep.Down.Port = 7 }
 
 const wantDescribed = `# thing: every key. A flag (--a.b) wins over the environment, that over the file (--config), that over the default.
+# A variable with _FILE behind its name is the path of a file with the value, for secrets that are mounted.
 
 # What it is called.
 # BUSYHOUR_NAME
@@ -85,6 +86,25 @@ func TestDescribeShowsWhatWasLoaded(t *testing.T) {
 	}
 	if strings.Contains(b.String(), "sesame") {
 		t.Error("the secret is shown")
+	}
+}
+
+func TestWhoLogsInByAnAddressIsNotShown(t *testing.T) {
+	var c described
+	if err := Load("thing", &c, []string{"--name=nats://ann:p@ss@one:1,nats://tok@two:2", "--hosts=https://ann:sesame@three"}); err != nil {
+		t.Fatal(err)
+	}
+	var b strings.Builder
+	if err := Describe(&b, "thing", &c); err != nil {
+		t.Fatal(err)
+	}
+	if want := "nats://********@one:1,nats://********@two:2"; !strings.Contains(b.String(), want) {
+		t.Errorf("missing %q in:\n%s", want, b.String())
+	}
+	for _, hidden := range []string{"ann", "p@ss", "tok", "sesame"} {
+		if strings.Contains(b.String(), hidden) {
+			t.Errorf("%q is shown", hidden)
+		}
 	}
 }
 

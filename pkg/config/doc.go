@@ -10,5 +10,5 @@
 //
 // So kafka.brokers is --kafka.brokers, BUSYHOUR_KAFKA_BROKERS, and brokers under kafka in the file. Keys are lower
 // case. A field is a string, bool, int, uint, float64, time.Duration or []string (commas between in a flag or in the
-// environment), or a type with UnmarshalText.
+// environment), or a type with UnmarshalText. BUSYHOUR_KAFKA_BROKERS_FILE names a file that has the value, for secrets.
 package config

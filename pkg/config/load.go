@@ -27,6 +27,21 @@ func Load(name string, into any, args []string) error {
 	if err != nil {
 		return err
 	}
+	return fill(into, fields, flags, path)
+}
+
+// Bind adds a flag for every key to those of a command, and gives the function that fills the struct once they are parsed.
+// It reads no file of keys, but the environment.
+func Bind(flags *pflag.FlagSet, into any) func() error {
+	fields, err := fieldsOf(into)
+	if err != nil {
+		return func() error { return err }
+	}
+	addFlags(flags, fields)
+	return func() error { return fill(into, fields, flags, "") }
+}
+
+func fill(into any, fields []field, flags *pflag.FlagSet, path string) error {
 	v, err := sources(fields, flags)
 	if err != nil {
 		return err
@@ -37,8 +52,15 @@ func Load(name string, into any, args []string) error {
 	}
 	problems := unknown
 	for _, f := range fields {
-		if err := f.set(v.Get(f.key)); err != nil {
-			problems = append(problems, fmt.Errorf("%s (from %s): %w", f.key, origin(f, flags, v, path), f.masked(err)))
+		raw, from := v.Get(f.key), origin(f, flags, v, path)
+		if text, found, err := f.mounted(fields); err != nil {
+			problems = append(problems, err)
+			continue
+		} else if found && !flags.Changed(f.key) {
+			raw, from = text, "the file in environment "+f.env()+fileSuffix
+		}
+		if err := f.set(raw); err != nil {
+			problems = append(problems, fmt.Errorf("%s (from %s): %w", f.key, from, f.masked(err)))
 		}
 	}
 	if len(problems) == 0 {
@@ -53,9 +75,9 @@ func together(problems []error) error {
 	case 0:
 		return nil
 	case 1:
-		return fmt.Errorf("configuration: %w", problems[0])
+		return errors.New("configuration: " + withoutUsers(problems[0].Error()))
 	}
-	lines := strings.ReplaceAll(errors.Join(problems...).Error(), "\n", "\n  ")
+	lines := strings.ReplaceAll(withoutUsers(errors.Join(problems...).Error()), "\n", "\n  ")
 	return errors.New("configuration:\n  " + lines)
 }
 
@@ -64,12 +86,7 @@ func parseFlags(name string, fields []field, args []string) (*pflag.FlagSet, str
 	flags.SortFlags = false
 	flags.SetOutput(io.Discard)
 	path := flags.String("config", "", "file to read, YAML, TOML or JSON by its ending")
-	for _, f := range fields {
-		flags.String(f.key, f.def, fmt.Sprintf("%s [%s]", f.doc, f.env()))
-		if f.value.Kind() == reflect.Bool {
-			flags.Lookup(f.key).NoOptDefVal = "true"
-		}
-	}
+	addFlags(flags, fields)
 	if err := flags.Parse(args); err != nil {
 		if !errors.Is(err, pflag.ErrHelp) {
 			err = fmt.Errorf("configuration: %w; --help lists the flags", err)
@@ -80,6 +97,15 @@ func parseFlags(name string, fields []field, args []string) (*pflag.FlagSet, str
 		return nil, "", fmt.Errorf("configuration: %q is not a flag; --help lists them", flags.Arg(0))
 	}
 	return flags, *path, nil
+}
+
+func addFlags(flags *pflag.FlagSet, fields []field) {
+	for _, f := range fields {
+		flags.String(f.key, f.def, fmt.Sprintf("%s [%s]", f.doc, f.env()))
+		if f.value.Kind() == reflect.Bool {
+			flags.Lookup(f.key).NoOptDefVal = "true"
+		}
+	}
 }
 
 // sources tells viper of every flag, environment variable and default. Defaults are strings here, as in the tags.
@@ -131,6 +157,27 @@ func origin(f field, flags *pflag.FlagSet, v *viper.Viper, path string) string {
 		return path
 	}
 	return "default"
+}
+
+// fileSuffix of a variable's name makes it the path of a file with the value, as orchestrators mount secrets.
+const fileSuffix = "_FILE"
+
+// mounted is what stands in the file that the environment names for the key. Where another key has that variable for
+// itself, such as one for a token's file beside one for the token, it is that key's.
+func (f field) mounted(fields []field) (text string, found bool, err error) {
+	variable := f.env() + fileSuffix
+	path := os.Getenv(variable)
+	if path == "" || slices.ContainsFunc(fields, func(g field) bool { return g.env() == variable }) {
+		return "", false, nil
+	}
+	if os.Getenv(f.env()) != "" {
+		return "", false, fmt.Errorf("%s: the environment has %s and %s; leave one of them out", f.key, f.env(), variable)
+	}
+	content, err := os.ReadFile(path)
+	if err != nil {
+		return "", false, fmt.Errorf("%s (from environment %s): %w", f.key, variable, err)
+	}
+	return strings.TrimRight(string(content), "\r\n"), true, nil
 }
 
 // masked keeps a secret's value out of the error about it.

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/spf13/pflag"
 )
 
 type log struct {
@@ -206,6 +208,63 @@ func TestSecretsStayOutOfErrors(t *testing.T) {
 	err := Load("x", new(secret), []string{"--pin", "hunter2"})
 	if err == nil || strings.Contains(err.Error(), "hunter2") {
 		t.Errorf("got %v", err)
+	}
+}
+
+func TestAnAddressInAnErrorHasNoPassword(t *testing.T) {
+	err := Load("x", new(sample), []string{"--workers", "nats://ann:hunter2@host"})
+	if err == nil || strings.Contains(err.Error(), "hunter2") || !strings.Contains(err.Error(), "@host") {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestAMountedFileStandsForItsVariable(t *testing.T) {
+	t.Setenv("BUSYHOUR_PASSWORD_FILE", file(t, "password", "open sesame \n"))
+	t.Setenv("BUSYHOUR_KAFKA_BROKERS_FILE", file(t, "brokers", "m:1,m:2\r\n"))
+	t.Setenv("BUSYHOUR_WORKERS_FILE", file(t, "workers", "2"))
+	path := file(t, "c.yaml", "password: shown\n")
+	var c sample
+	if err := Load("x", &c, []string{"--config", path, "--workers=3"}); err != nil {
+		t.Fatal(err)
+	}
+	if c.Password != "open sesame " || !slices.Equal(c.Brokers, []string{"m:1", "m:2"}) || c.Workers != 3 {
+		t.Errorf("got %+v", c)
+	}
+}
+
+func TestAMountedFileThatIsMissingOrOneTooMuchIsSaid(t *testing.T) {
+	t.Setenv("BUSYHOUR_PASSWORD_FILE", "/does/not/exist")
+	t.Setenv("BUSYHOUR_LIMIT", "1")
+	t.Setenv("BUSYHOUR_LIMIT_FILE", file(t, "limit", "1"))
+	t.Setenv("BUSYHOUR_WORKERS_FILE", file(t, "workers", "many"))
+	wantLines(t, Load("x", new(sample), nil),
+		"password (from environment BUSYHOUR_PASSWORD_FILE): open /does/not/exist",
+		"limit: the environment has BUSYHOUR_LIMIT and BUSYHOUR_LIMIT_FILE; leave one of them out",
+		`workers (from the file in environment BUSYHOUR_WORKERS_FILE): "many" is not a whole number`)
+}
+
+func TestAKeyOfThatNameKeepsItsVariable(t *testing.T) {
+	var c struct {
+		Token string `key:"token" secret:"true"`
+		File  string `key:"token-file"`
+	}
+	t.Setenv("BUSYHOUR_TOKEN_FILE", "/read/later")
+	if err := Load("x", &c, nil); err != nil || c.Token != "" || c.File != "/read/later" {
+		t.Errorf("%+v, %v", c, err)
+	}
+}
+
+func TestKeysAmongTheFlagsOfACommand(t *testing.T) {
+	flags := pflag.NewFlagSet("command", pflag.ContinueOnError)
+	flags.Int("its-own", 0, "")
+	var c sample
+	read := Bind(flags, &c)
+	t.Setenv("BUSYHOUR_LISTEN", "env")
+	if err := flags.Parse([]string{"--its-own=1", "--workers=5"}); err != nil {
+		t.Fatal(err)
+	}
+	if err := read(); err != nil || c.Workers != 5 || c.Listen != "env" || c.Limit != 7 {
+		t.Errorf("%+v, %v", c, err)
 	}
 }
 

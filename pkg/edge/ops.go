@@ -27,6 +27,19 @@ func OpsHandler(reg prometheus.Gatherer, ready func() error, state http.Handler)
 	return mux
 }
 
+// Certified lets callers without a certificate of ours ask for /healthz and /readyz, as orchestrators do, and for nothing
+// else.
+func Certified(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		known := r.TLS != nil && len(r.TLS.VerifiedChains) > 0
+		if !known && r.URL.Path != "/healthz" && r.URL.Path != "/readyz" {
+			http.Error(w, "show a certificate that tls.client-ca has signed", http.StatusUnauthorized)
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
 // PprofHandler serves profiles. It tells much and can cost much: keep it on an address that only you reach.
 func PprofHandler() http.Handler {
 	mux := http.NewServeMux()

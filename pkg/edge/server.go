@@ -3,6 +3,7 @@ package edge
 import (
 	"cmp"
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
@@ -25,6 +26,8 @@ type ServerConfig struct {
 	Grace time.Duration
 	// Ready is nil, or says why the process cannot serve now. The gRPC health checks answer by it.
 	Ready func() error
+	// TLS is spoken if it is set, with HTTP/2 by ALPN.
+	TLS *tls.Config
 }
 
 // Server serves one port. Mount and Handle come before Run.
@@ -104,8 +107,8 @@ func (s *Server) Run(ctx context.Context) error {
 	defer cutAll()
 	srv := s.httpServer(requests)
 	served := make(chan error, 1)
-	go func() { served <- srv.Serve(s.listener) }()
-	s.log.Info("serving", zap.Stringer("address", s.Addr()))
+	go func() { served <- s.accept(srv) }()
+	s.log.Info("serving", zap.Stringer("address", s.Addr()), zap.Bool("tls", s.cfg.TLS != nil))
 	select {
 	case err := <-served:
 		return fmt.Errorf("serve on %s: %w", s.Addr(), err)
@@ -115,14 +118,23 @@ func (s *Server) Run(ctx context.Context) error {
 	}
 }
 
+func (s *Server) accept(srv *http.Server) error {
+	if s.cfg.TLS != nil {
+		return srv.ServeTLS(s.listener, "", "") // the configuration has the certificate
+	}
+	return srv.Serve(s.listener)
+}
+
 // httpServer bounds what a caller can hold open for nothing: headers that do not come, connections that are silent, a
 // peer that is gone. It bounds neither reading nor writing a body, for streams are long.
 func (s *Server) httpServer(requests context.Context) *http.Server {
 	protocols := new(http.Protocols)
 	protocols.SetHTTP1(true)
-	protocols.SetUnencryptedHTTP2(true)
+	protocols.SetHTTP2(s.cfg.TLS != nil)
+	protocols.SetUnencryptedHTTP2(s.cfg.TLS == nil)
 	return &http.Server{
 		Handler:           s.Handler(),
+		TLSConfig:         s.cfg.TLS,
 		BaseContext:       func(net.Listener) context.Context { return requests },
 		ConnState:         s.connState,
 		ErrorLog:          zap.NewStdLog(s.log),

@@ -9,6 +9,8 @@ import (
 	"github.com/IBM/sarama"
 	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/zap"
+
+	"github.com/busyhour/busyhour/pkg/tlsfiles"
 )
 
 // Config says how to reach Kafka.
@@ -21,6 +23,10 @@ type Config struct {
 	Registry prometheus.Registerer
 	// Version of the protocol to speak, at most the cluster's; "" is 3.6.0.
 	Version string
+	// TLS makes the connections; nil: in the clear.
+	TLS *tlsfiles.Client
+	// SASL says who we are.
+	SASL SASL
 }
 
 const (
@@ -53,6 +59,12 @@ func (c Config) client() (*sarama.Config, error) {
 	s.Net.DialTimeout = 3 * time.Second
 	s.Net.ReadTimeout = 10 * time.Second
 	s.Net.WriteTimeout = 10 * time.Second
+	if c.TLS != nil { // by a dialer of our own, for sarama would stay with the first certificate it is given
+		s.Net.Proxy.Enable, s.Net.Proxy.Dialer = true, secure{c.TLS, s.Net.DialTimeout}
+	}
+	if err := c.SASL.set(s); err != nil {
+		return nil, err
+	}
 	s.Metadata.Full = false
 	s.Metadata.AllowAutoTopicCreation = false
 	s.Metadata.RefreshFrequency = metadataAge

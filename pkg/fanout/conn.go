@@ -14,6 +14,8 @@ import (
 	"go.opentelemetry.io/otel/propagation"
 	"go.opentelemetry.io/otel/trace"
 	"go.uber.org/zap"
+
+	"github.com/busyhour/busyhour/pkg/tlsfiles"
 )
 
 // Config says how to reach NATS.
@@ -22,6 +24,10 @@ type Config struct {
 	URL string
 	// Name of this connection in the server's lists and in our metrics.
 	Name string
+	// TLS makes the connections; nil: in the clear, unless the URL says tls.
+	TLS *tlsfiles.Client
+	// Username and Password, or the file of Credentials (.creds), say who we are.
+	Username, Password, Credentials string
 	// Logger and Registry may be nil.
 	Logger   *zap.Logger
 	Registry prometheus.Registerer
@@ -49,7 +55,7 @@ func Dial(cfg Config) (*Conn, error) {
 	c.metrics = newMetrics(cfg)
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	conn, err := nats.Connect(cmp.Or(cfg.URL, nats.DefaultURL),
+	options := append(cfg.identity(),
 		nats.Name(cfg.Name),
 		nats.Timeout(2*time.Second),
 		nats.RetryOnFailedConnect(true),
@@ -58,19 +64,21 @@ func Dial(cfg Config) (*Conn, error) {
 		nats.ReconnectJitter(100*time.Millisecond, 100*time.Millisecond),
 		nats.PingInterval(5*time.Second),
 		nats.MaxPingsOutstanding(2),
-		nats.ReconnectBufSize(-1), // else an outage ends with a burst of stale messages
+		nats.IgnoreAuthErrorAbort(), // whom the servers do not know now, they may know when they were told
+		nats.ReconnectBufSize(-1),   // else an outage ends with a burst of stale messages
 		nats.ConnectHandler(func(*nats.Conn) { c.connected() }),
 		nats.ReconnectHandler(func(*nats.Conn) { c.back() }),
 		nats.DisconnectErrHandler(c.lost),
 		nats.ErrorHandler(c.trouble),
 	)
+	conn, err := nats.Connect(cmp.Or(cfg.URL, nats.DefaultURL), options...)
 	if err != nil {
-		return nil, fmt.Errorf("connect to NATS at %s: %w", cfg.URL, err)
+		return nil, fmt.Errorf("connect to NATS: %w", withoutURL(err))
 	}
 	c.nats, c.late = conn, !conn.IsConnected()
 	c.metrics.register(c)
 	if c.late {
-		c.log.Warn("NATS does not answer yet", zap.String("url", cfg.URL), zap.Error(conn.LastError()))
+		c.log.Warn("NATS does not answer yet", zap.Strings("servers", redacted(conn.Servers())), zap.Error(conn.LastError()))
 	}
 	return c, nil
 }

@@ -152,7 +152,7 @@ func (s *Service) build(pod string) (err error) {
 	if s.desktop, err = desktop.New(desktop.Config{
 		Origins: s.cfg.Desktop.Origins, RoutingURLs: s.cfg.Routing.URLs,
 		Heartbeat: s.cfg.Desktop.Heartbeat, Silence: s.cfg.Desktop.Silence, LogInWithin: s.cfg.Desktop.LogIn, DrainOver: s.cfg.Desktop.DrainOver,
-	}, desktop.Parts{Store: s.store, Flow: f, NATS: b.NATS, Pod: pod, Log: b.Log, Registry: b.Registry, Progress: s.recovery.StatusOf}); err != nil {
+	}, desktop.Parts{Store: s.store, Flow: f, NATS: b.NATS, Pod: pod, Peers: b.Peers, Log: b.Log, Registry: b.Registry, Progress: s.recovery.StatusOf}); err != nil {
 		return err
 	}
 	commands, err := command.NewCommands(f, s.producer, b.Log, b.Registry)
@@ -179,7 +179,7 @@ func (s *Service) pass(e *edge.Server, to string, urls []string, services ...str
 	if len(urls) == 0 {
 		return
 	}
-	h, err := proxy.New(to, urls, s.b.Log)
+	h, err := proxy.New(to, urls, s.b.Peers, s.b.Log)
 	if err != nil { // Validate has seen these addresses
 		h = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { edge.WriteError(w, r, s.b.Log, err) })
 	}

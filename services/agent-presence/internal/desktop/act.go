@@ -11,6 +11,7 @@ import (
 	commonv1 "github.com/busyhour/busyhour/api/gen/busyhour/common/v1"
 	routingv1 "github.com/busyhour/busyhour/api/gen/busyhour/routing/v1"
 	"github.com/busyhour/busyhour/api/gen/busyhour/routing/v1/routingv1connect"
+	"github.com/busyhour/busyhour/pkg/boot"
 	"github.com/busyhour/busyhour/pkg/refusal"
 )
 
@@ -23,9 +24,9 @@ type actor struct {
 	good atomic.Uint32 // the pod that answered last
 }
 
-func newActor(urls []string) *actor {
+func newActor(urls []string, peers *boot.Peers) *actor {
 	a := &actor{}
-	client := &http.Client{Transport: transport()}
+	client := &http.Client{Transport: peers.Secure(transport())}
 	for _, u := range urls {
 		a.pods = append(a.pods, routingv1connect.NewRoutingServiceClient(client, u, connect.WithGRPC()))
 	}

@@ -17,6 +17,7 @@ import (
 	"buf.build/go/protovalidate"
 	presencev1 "github.com/busyhour/busyhour/api/gen/busyhour/presence/v1"
 	"github.com/busyhour/busyhour/api/subjects"
+	"github.com/busyhour/busyhour/pkg/boot"
 	"github.com/busyhour/busyhour/pkg/commit"
 	"github.com/busyhour/busyhour/pkg/edge"
 	"github.com/busyhour/busyhour/pkg/fanout"
@@ -66,6 +67,7 @@ type Parts struct {
 	Flow     *flow.Flow
 	NATS     *fanout.Conn
 	Pod      string
+	Peers    *boot.Peers
 	Log      *zap.Logger
 	Registry prometheus.Registerer
 	// Progress says how far the recovery of a closed tenant is. Nil: nobody knows.
@@ -108,7 +110,7 @@ func New(cfg Config, p Parts) (*Server, error) {
 	}
 	s := &Server{
 		cfg: cfg, store: p.Store, flow: p.Flow, nats: p.NATS, pod: p.Pod, log: p.Log, rules: rules, began: time.Now(),
-		actor: newActor(cfg.RoutingURLs), far: p.Progress,
+		actor: newActor(cfg.RoutingURLs, p.Peers), far: p.Progress,
 		gates: make(chan struct{}, 1), broken: make(chan *desk, 1<<14), stopped: make(chan struct{}),
 		desks: map[deskKey]*desk{}, opened: map[string]gate{},
 	}

@@ -11,13 +11,14 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/busyhour/busyhour/pkg/boot"
 	"github.com/busyhour/busyhour/pkg/edge"
 	"github.com/busyhour/busyhour/pkg/refusal"
 	"go.uber.org/zap"
 )
 
 // New passes requests on to the first of the servers that can be reached. Streams are passed on as they come.
-func New(service string, servers []string, log *zap.Logger) (http.Handler, error) {
+func New(service string, servers []string, peers *boot.Peers, log *zap.Logger) (http.Handler, error) {
 	targets := make([]*url.URL, len(servers))
 	for i, s := range servers {
 		u, err := url.Parse(s)
@@ -26,7 +27,7 @@ func New(service string, servers []string, log *zap.Logger) (http.Handler, error
 		}
 		targets[i] = u
 	}
-	t := &inTurn{targets: targets, next: transport()}
+	t := &inTurn{targets: targets, next: peers.Secure(transport())}
 	return &httputil.ReverseProxy{
 		Transport:     t,
 		FlushInterval: -1,

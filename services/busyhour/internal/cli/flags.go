@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	provisioningv1 "github.com/busyhour/busyhour/api/gen/busyhour/provisioning/v1"
+	"github.com/busyhour/busyhour/pkg/tlsfiles"
 	"github.com/busyhour/busyhour/services/busyhour/internal/provision"
 	"github.com/busyhour/busyhour/services/busyhour/internal/simulate"
 )
@@ -60,10 +61,22 @@ func (p *priority) Set(s string) error {
 // targets are the flags that say where Busyhour runs.
 type targets struct {
 	all, routing, presence, provisioning []string
+	tls                                  *tlsfiles.Files
+}
+
+// tlsFlags are the flags that say who is known at https addresses, and who we are.
+func tlsFlags(c *cobra.Command) *tlsfiles.Files {
+	files := &tlsfiles.Files{}
+	f := c.Flags()
+	f.StringVar(&files.CA, "ca", "", "file (PEM) with those who may have signed the certificates of https addresses; empty: those that the system trusts")
+	f.StringVar(&files.Cert, "cert", "", "file (PEM) with our certificate, where one is wanted")
+	f.StringVar(&files.Key, "key", "", "file (PEM) with the key of --cert")
+	c.MarkFlagsRequiredTogether("cert", "key")
+	return files
 }
 
 func targetFlags(c *cobra.Command) *targets {
-	t := &targets{}
+	t := &targets{tls: tlsFlags(c)}
 	f := c.Flags()
 	f.StringSliceVar(&t.all, "url", []string{"http://127.0.0.1:8080"}, "addresses of a running instance, tried in turn")
 	f.StringSliceVar(&t.routing, "routing-url", nil, "addresses of call-routing, where they differ from --url")
@@ -90,5 +103,5 @@ func (t *targets) get() simulate.Targets {
 		}
 		return t.all
 	}
-	return simulate.Targets{Routing: or(t.routing), Presence: or(t.presence), Provisioning: or(t.provisioning)}
+	return simulate.Targets{Routing: or(t.routing), Presence: or(t.presence), Provisioning: or(t.provisioning), TLS: *t.tls}
 }

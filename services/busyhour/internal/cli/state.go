@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/busyhour/busyhour/pkg/rebuild"
+	"github.com/busyhour/busyhour/pkg/tlsfiles"
 	"github.com/busyhour/busyhour/services/busyhour/internal/operate"
 )
 
@@ -28,9 +29,13 @@ that of a "busyhour up" at --url.`,
 }
 
 // pod are the flags that name a pod.
-type pod struct{ url, ops, service string }
+type pod struct {
+	url, ops, service string
+	tls               *tlsfiles.Files
+}
 
 func podFlags(c *cobra.Command, p *pod) {
+	p.tls = tlsFlags(c)
 	f := c.Flags()
 	f.StringVar(&p.url, "url", "http://127.0.0.1:8080", "address of a running busyhour up")
 	f.StringVar(&p.ops, "ops-url", "", "operations port of a pod of the service, for instance http://127.0.0.1:9090")
@@ -42,9 +47,9 @@ func (p pod) get() (operate.Pod, error) {
 		return operate.Pod{}, fmt.Errorf("service %q: there are %s", p.service, strings.Join(services, ", "))
 	}
 	if p.ops != "" {
-		return operate.Pod{URL: p.ops}, nil
+		return operate.Pod{URL: p.ops, TLS: *p.tls}, nil
 	}
-	return operate.Pod{URL: strings.TrimRight(p.url, "/") + "/ops/" + p.service}, nil
+	return operate.Pod{URL: strings.TrimRight(p.url, "/") + "/ops/" + p.service, TLS: *p.tls}, nil
 }
 
 func newStateStatus() *cobra.Command {

@@ -6,6 +6,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/busyhour/busyhour/api/topics"
+	"github.com/busyhour/busyhour/pkg/boot"
+	"github.com/busyhour/busyhour/pkg/config"
 	"github.com/busyhour/busyhour/pkg/eventlog"
 	"github.com/busyhour/busyhour/services/busyhour/internal/plan"
 )
@@ -14,6 +16,20 @@ func newTopics() *cobra.Command {
 	c := &cobra.Command{Use: "topics", Short: "The Kafka topics: print the plan, bring a cluster to it, let a topic grow"}
 	c.AddCommand(newTopicsPlan(), newTopicsApply(), newTopicsGrow())
 	return c
+}
+
+// kafkaFlags are the keys kafka.*, as the services have them, from flags and environment.
+func kafkaFlags(c *cobra.Command) func(client string) (eventlog.Config, error) {
+	var keys struct {
+		Kafka boot.KafkaConfig `key:"kafka"`
+	}
+	read := config.Bind(c.Flags(), &keys)
+	return func(client string) (eventlog.Config, error) {
+		if err := read(); err != nil {
+			return eventlog.Config{}, err
+		}
+		return keys.Kafka.Eventlog(client, nil, nil)
+	}
 }
 
 func newTopicsPlan() *cobra.Command {
@@ -56,15 +72,6 @@ func propose(c *cobra.Command, d plan.Demand, program bool) error {
 	return plan.ProposalTable(c.OutOrStdout(), d, proposals)
 }
 
-// kafkaFlags say where the cluster is.
-func kafkaFlags(c *cobra.Command) func() eventlog.Config {
-	brokers := c.Flags().StringSlice("kafka.brokers", []string{"127.0.0.1:9092"}, "brokers to begin with, host:port")
-	version := c.Flags().String("kafka.version", "3.6.0", "protocol version to speak, at most that of the oldest broker")
-	return func() eventlog.Config {
-		return eventlog.Config{Brokers: *brokers, ClientID: "busyhour-topics", Version: *version}
-	}
-}
-
 func newTopicsApply() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "apply",
@@ -83,7 +90,10 @@ is ever made smaller. Ends with exit code 1 if a topic is not as planned.`,
 		if *replication == 1 {
 			fmt.Fprintln(c.ErrOrStderr(), "warning: with one replica an acknowledged event is lost with its broker's disk; for development only")
 		}
-		cfg := kafka()
+		cfg, err := kafka("busyhour-topics")
+		if err != nil {
+			return err
+		}
 		if err := plan.Await(c.Context(), cfg, *wait); err != nil {
 			return err
 		}
@@ -111,7 +121,11 @@ All pods of the service must know of growths by then, that is be of this version
 	_ = c.MarkFlagRequired("to")
 	c.RunE = func(c *cobra.Command, args []string) error {
 		g.Topic = args[0]
-		return plan.Grow(c.Context(), c.OutOrStdout(), kafka(), g)
+		cfg, err := kafka("busyhour-topics")
+		if err != nil {
+			return err
+		}
+		return plan.Grow(c.Context(), c.OutOrStdout(), cfg, g)
 	}
 	return c
 }

@@ -7,10 +7,12 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
 
+	"github.com/busyhour/busyhour/pkg/tlsfiles"
 	"github.com/busyhour/busyhour/services/busyhour/internal/simulate"
 )
 
@@ -33,6 +35,8 @@ type Config struct {
 	Copies int
 	// Set are further keys of a service's configuration, dotted.
 	Set map[string]map[string]any
+	// TLS knows the services, and shows them who we are, if their keys make them speak TLS.
+	TLS tlsfiles.Files
 }
 
 // Fleet is all processes.
@@ -46,7 +50,14 @@ func New(cfg Config) (*Fleet, error) {
 	f := &Fleet{cfg: cfg, processes: map[string][]*Process{}}
 	for _, s := range services {
 		for n := range cfg.Copies {
-			p := &Process{Service: s, binary: filepath.Join(cfg.Bin, s)}
+			p := &Process{Service: s, binary: filepath.Join(cfg.Bin, s), scheme: "http", http: http.DefaultClient}
+			if cfg.TLS != (tlsfiles.Files{}) {
+				secure, err := tlsfiles.NewClient(cfg.TLS, "")
+				if err != nil {
+					return nil, err
+				}
+				p.scheme, p.http = "https", &http.Client{Transport: secure.Secure(&http.Transport{})}
+			}
 			p.Name = fmt.Sprintf("%s-%d", s, n+1)
 			var err error
 			if p.listen, err = FreeAddress(); err != nil {
@@ -162,5 +173,5 @@ func (f *Fleet) URLs(service string) (urls []string) {
 
 // Targets are where the simulator finds the fleet.
 func (f *Fleet) Targets() simulate.Targets {
-	return simulate.Targets{Routing: f.URLs(Routing), Presence: f.URLs(Presence), Provisioning: f.URLs(Provisioning)}
+	return simulate.Targets{Routing: f.URLs(Routing), Presence: f.URLs(Presence), Provisioning: f.URLs(Provisioning), TLS: f.cfg.TLS}
 }

@@ -16,14 +16,16 @@ type Process struct {
 	Child
 	Service string
 
-	binary, config, listen, ops string
+	binary, config, listen, ops, scheme string
+
+	http *http.Client
 }
 
 // URL of its public port.
-func (p *Process) URL() string { return "http://" + p.listen }
+func (p *Process) URL() string { return p.scheme + "://" + p.listen }
 
 // Ops is the address of health and metrics.
-func (p *Process) Ops() string { return "http://" + p.ops }
+func (p *Process) Ops() string { return p.scheme + "://" + p.ops }
 
 // Start it; it is not ready yet.
 func (p *Process) Start() error { return p.StartAs(p.binary) }
@@ -69,7 +71,7 @@ func (p *Process) get(ctx context.Context, path string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	res, err := http.DefaultClient.Do(r)
+	res, err := p.http.Do(r)
 	if err != nil {
 		return "", err
 	}

@@ -12,12 +12,15 @@ import (
 	"strings"
 
 	"github.com/busyhour/busyhour/pkg/rebuild"
+	"github.com/busyhour/busyhour/pkg/tlsfiles"
 )
 
 // Pod is the operations port of one process of a service.
 type Pod struct {
 	// URL is http://host:port, or where busyhour up has it: http://host:port/ops/<service>.
 	URL string
+	// TLS knows it at an https address, and shows it who we are.
+	TLS tlsfiles.Files
 }
 
 // Statusz asks how the pod's tenants stand.
@@ -44,7 +47,12 @@ func (p Pod) do(ctx context.Context, method, path string, into any) error {
 		return fmt.Errorf("ops-url %q: %w", p.URL, err)
 	}
 	req.Header.Set("Accept", "application/json")
-	res, err := http.DefaultClient.Do(req)
+	secure, err := tlsfiles.NewClient(p.TLS, "")
+	if err != nil {
+		return err
+	}
+	client := &http.Client{Transport: secure.Secure(&http.Transport{DisableKeepAlives: true})}
+	res, err := client.Do(req)
 	if err != nil {
 		return fmt.Errorf("no answer from %s (name a pod's operations port with --ops-url): %w", p.URL, err)
 	}

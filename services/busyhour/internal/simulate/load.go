@@ -43,7 +43,7 @@ func Run(ctx context.Context, cfg LoadConfig) (*Report, error) {
 	if err := cfg.complete(); err != nil {
 		return nil, err
 	}
-	l := &load{cfg: cfg, ledger: newLedger(), clients: cfg.Targets.Dial(), screens: &http.Client{Transport: &http.Transport{}}}
+	l := &load{cfg: cfg, ledger: newLedger(), clients: cfg.Targets.Dial(), screens: newHTTP1(cfg.Targets.TLS)}
 	defer l.clients.Close()
 	people, cancel := context.WithTimeout(ctx, peopleLimit)
 	defer cancel()
@@ -96,7 +96,7 @@ func (l *load) startSwitches(ctx context.Context, parts *sync.WaitGroup) {
 		sw := NewSwitch(SwitchConfig{
 			Saw: l.ledger.step,
 			Stream: StreamConfig{
-				Tenant: l.cfg.Tenant, Switch: fmt.Sprintf("%s-%s-%d", l.cfg.Prefix, run, i+1), URLs: l.cfg.Targets.Routing, First: i,
+				Tenant: l.cfg.Tenant, Switch: fmt.Sprintf("%s-%s-%d", l.cfg.Prefix, run, i+1), URLs: l.cfg.Targets.Routing, First: i, TLS: l.cfg.Targets.TLS,
 				Duplicates: l.cfg.Duplicates, Random: l.random(uint64(i) + 1),
 				Sent:    l.cfg.Watch.Sent,
 				Acked:   l.acked,

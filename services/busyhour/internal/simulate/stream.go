@@ -13,6 +13,7 @@ import (
 
 	routingv1 "github.com/busyhour/busyhour/api/gen/busyhour/routing/v1"
 	"github.com/busyhour/busyhour/api/gen/busyhour/routing/v1/routingv1connect"
+	"github.com/busyhour/busyhour/pkg/tlsfiles"
 )
 
 const (
@@ -29,6 +30,8 @@ type StreamConfig struct {
 	// URLs of call-routing, tried in turn, beginning with First.
 	URLs  []string
 	First int
+	// TLS knows those at https addresses.
+	TLS tlsfiles.Files
 	// Duplicates is the share of signals that are deliberately sent twice, later and out of order.
 	Duplicates float64
 	// Random draws them; it belongs to the stream. Nil: not seeded.
@@ -94,7 +97,7 @@ func NewStream(cfg StreamConfig) *Stream {
 	}
 	s := &Stream{cfg: cfg, id: newID(), boot: newID(), wake: make(chan struct{}, 1), window: newWindow(), heard: map[string]uint64{}, at: cfg.First}
 	for _, u := range cfg.URLs {
-		h := newHTTP2()
+		h := newHTTP2(s.cfg.TLS)
 		s.clients = append(s.clients, routingv1connect.NewSignalingServiceClient(h, u, connect.WithGRPC()))
 		s.closers = append(s.closers, h.CloseIdleConnections)
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
 	"net/url"
 	"strings"
@@ -15,12 +16,15 @@ import (
 	"github.com/busyhour/busyhour/api/gen/busyhour/provisioning/v1/provisioningv1connect"
 	routingv1 "github.com/busyhour/busyhour/api/gen/busyhour/routing/v1"
 	"github.com/busyhour/busyhour/api/gen/busyhour/routing/v1/routingv1connect"
+	"github.com/busyhour/busyhour/pkg/tlsfiles"
 )
 
 // Targets are the addresses of a running Busyhour, per service: http://host:port. Of several, the next is tried when
 // one does not answer.
 type Targets struct {
 	Routing, Presence, Provisioning []string
+	// TLS knows those at https addresses, and shows them who we are.
+	TLS tlsfiles.Files
 }
 
 // At is a Busyhour that has all services at the same addresses.
@@ -43,6 +47,7 @@ func (t Targets) Validate() error {
 	check("call-routing", t.Routing)
 	check("agent-presence", t.Presence)
 	check("provisioning", t.Provisioning)
+	wrong = append(wrong, t.TLS.Check())
 	return errors.Join(wrong...)
 }
 
@@ -59,7 +64,7 @@ type Clients struct {
 
 // Dial makes the clients; nothing is connected yet.
 func (t Targets) Dial() *Clients {
-	c := &Clients{http: newHTTP2()}
+	c := &Clients{http: newHTTP2(t.TLS)}
 	for _, u := range t.Routing {
 		c.Routing = append(c.Routing, routingv1connect.NewRoutingServiceClient(c.http, u, connect.WithGRPC()))
 	}
@@ -114,14 +119,31 @@ func (c *Clients) ReapSwitch(ctx context.Context, r *routingv1.ReapSwitchRequest
 
 // newHTTP2 speaks HTTP/2 only: over TLS to https addresses, in the clear to http ones. A connection that does not
 // answer a ping for 5 s is given up.
-func newHTTP2() *http.Client {
+func newHTTP2(f tlsfiles.Files) *http.Client {
 	var p http.Protocols
 	p.SetHTTP2(true)
 	p.SetUnencryptedHTTP2(true)
-	return &http.Client{Transport: &http.Transport{
+	return &http.Client{Transport: secured(f, &http.Transport{
 		Protocols: &p,
 		HTTP2:     &http.HTTP2Config{SendPingTimeout: 5 * time.Second, PingTimeout: 5 * time.Second},
-	}}
+	})}
+}
+
+// newHTTP1 is what a WebSocket needs.
+func newHTTP1(f tlsfiles.Files) *http.Client {
+	var p http.Protocols
+	p.SetHTTP1(true)
+	return &http.Client{Transport: secured(f, &http.Transport{Protocols: &p})}
+}
+
+// secured connects to nobody at https addresses if the files make no sense.
+func secured(f tlsfiles.Files, t *http.Transport) *http.Transport {
+	c, err := tlsfiles.NewClient(f, "")
+	if err != nil {
+		t.DialTLSContext = func(context.Context, string, string) (net.Conn, error) { return nil, err }
+		return t
+	}
+	return c.Secure(t)
 }
 
 // ask calls a method of the clients in turn until one is not unavailable, for as long as ctx lets it.
