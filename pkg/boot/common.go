@@ -3,10 +3,12 @@ package boot
 import (
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"regexp"
 	"time"
 
+	"github.com/busyhour/busyhour/pkg/identity"
 	"github.com/busyhour/busyhour/pkg/telemetry"
 )
 
@@ -24,8 +26,11 @@ type Common struct {
 	NATS     NATSConfig            `key:"nats"`
 	Recovery RecoveryConfig        `key:"recovery"`
 	Outbox   OutboxConfig          `key:"outbox"`
+	Auth     identity.Config       `key:"auth"`
 	Log      telemetry.LogConfig   `key:"log"`
 	Trace    telemetry.TraceConfig `key:"trace"`
+
+	PeerToken identity.OutgoingConfig `key:"peers"`
 }
 
 // RecoveryConfig says when a person has to look.
@@ -72,6 +77,22 @@ func (c *Common) Validate() error {
 	want(c.Outbox.Limit > 0, "outbox.limit: %d bytes hold no event", c.Outbox.Limit)
 	want(c.Grace > 0, "grace: %s is no time to wait", c.Grace)
 	return errors.Join(problems...)
+}
+
+// closed refuses a port that is open to the network while nobody is asked who they are.
+func (c *Common) closed() error {
+	if c.Auth.Guarded() || c.Auth.Anonymous || Loopback(c.Listen) {
+		return nil
+	}
+	return fmt.Errorf("listen: %s is open to the network, and nobody would be asked who they are: "+
+		"set auth.issuer and auth.audience (or auth.jwks), or listen on 127.0.0.1, or set auth.anonymous=true on a network that you trust", c.Listen)
+}
+
+// Loopback says whether an address to listen on, host:port, is for this machine alone.
+func Loopback(address string) bool {
+	host, _, err := net.SplitHostPort(address)
+	ip := net.ParseIP(host)
+	return err == nil && (host == "localhost" || ip != nil && ip.IsLoopback())
 }
 
 // pod is the configured name, or the host's.

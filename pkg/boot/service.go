@@ -63,6 +63,9 @@ type commonOf[C any] interface {
 // serve answers those who run the process from its first moment: while it waits for a server that is away, /readyz says
 // for which.
 func serve(ctx context.Context, name string, c Common, build func(*Backends) (Server, error)) error {
+	if err := c.closed(); err != nil {
+		return err
+	}
 	b, closers, err := open(name, c)
 	if err != nil {
 		return err
@@ -81,13 +84,13 @@ func serve(ctx context.Context, name string, c Common, build func(*Backends) (Se
 		if err != nil {
 			return fmt.Errorf("start: %w", err)
 		}
-		front := edge.NewServer(edge.ServerConfig{Listen: c.Listen, Grace: c.Grace, Ready: svc.Ready}, b.Log, b.Registry)
+		front := edge.NewServer(edge.ServerConfig{Listen: c.Listen, Grace: c.Grace, Ready: svc.Ready, Callers: b.Callers}, b.Log, b.Registry)
 		svc.Mount(front)
 		if err := front.Open(); err != nil { // before anything runs; callers queue until the edge starts
 			return err
 		}
 		start.done(svc)
-		return RunParts(ctx, b.Log, b.policyPart(), Part{Name: name, Run: svc.Run}, Part{Name: "edge", Run: front.Run})
+		return RunParts(ctx, b.Log, b.policyPart(), Part{Name: "callers", Run: b.Callers.Run}, Part{Name: name, Run: svc.Run}, Part{Name: "edge", Run: front.Run})
 	}
 	return RunParts(ctx, b.Log, append(ops, Part{Name: name, Run: run})...)
 }

@@ -36,6 +36,7 @@ type toy struct {
 }
 
 func (s *toy) Mount(e *edge.Server) {
+	e.Allow(nil, edge.Rule{Route: "/", Roles: []string{edge.Anyone}})
 	e.Handle("/", http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, s.cfg.Greeting, " from ", s.b.Pod) }))
 }
 
