@@ -2,6 +2,7 @@ package cli
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -60,6 +61,8 @@ func (p *priority) Set(s string) error {
 // targets are the flags that say where Busyhour runs.
 type targets struct {
 	all, routing, presence, provisioning []string
+
+	tokenFile string
 }
 
 func targetFlags(c *cobra.Command) *targets {
@@ -69,6 +72,7 @@ func targetFlags(c *cobra.Command) *targets {
 	f.StringSliceVar(&t.routing, "routing-url", nil, "addresses of call-routing, where they differ from --url")
 	f.StringSliceVar(&t.presence, "presence-url", nil, "addresses of agent-presence, where they differ from --url")
 	f.StringSliceVar(&t.provisioning, "provisioning-url", nil, "addresses of provisioning, where they differ from --url")
+	tokenFileFlag(c, &t.tokenFile)
 	return t
 }
 
@@ -90,5 +94,7 @@ func (t *targets) get() simulate.Targets {
 		}
 		return t.all
 	}
-	return simulate.Targets{Routing: or(t.routing), Presence: or(t.presence), Provisioning: or(t.provisioning)}
+	at := simulate.Targets{Routing: or(t.routing), Presence: or(t.presence), Provisioning: or(t.provisioning)}
+	at.Token = tokenFor(t.tokenFile, slices.Concat(at.Routing, at.Presence, at.Provisioning))
+	return at
 }

@@ -28,12 +28,13 @@ that of a "busyhour up" at --url.`,
 }
 
 // pod are the flags that name a pod.
-type pod struct{ url, ops, service string }
+type pod struct{ url, ops, service, tokenFile string }
 
 func podFlags(c *cobra.Command, p *pod) {
 	f := c.Flags()
 	f.StringVar(&p.url, "url", "http://127.0.0.1:8080", "address of a running busyhour up")
 	f.StringVar(&p.ops, "ops-url", "", "operations port of a pod of the service, for instance http://127.0.0.1:9090")
+	tokenFileFlag(c, &p.tokenFile)
 	f.StringVar(&p.service, "service", "call-routing", strings.Join(services, ", "))
 }
 
@@ -44,7 +45,7 @@ func (p pod) get() (operate.Pod, error) {
 	if p.ops != "" {
 		return operate.Pod{URL: p.ops}, nil
 	}
-	return operate.Pod{URL: strings.TrimRight(p.url, "/") + "/ops/" + p.service}, nil
+	return operate.Pod{URL: strings.TrimRight(p.url, "/") + "/ops/" + p.service, Token: tokenFor(p.tokenFile, []string{p.url})}, nil
 }
 
 func newStateStatus() *cobra.Command {

@@ -11,6 +11,7 @@ import (
 	"net/url"
 	"strings"
 
+	"github.com/busyhour/busyhour/pkg/edge"
 	"github.com/busyhour/busyhour/pkg/rebuild"
 )
 
@@ -18,6 +19,8 @@ import (
 type Pod struct {
 	// URL is http://host:port, or where busyhour up has it: http://host:port/ops/<service>.
 	URL string
+	// Token says who asks; nil: nobody, for an operations port asks nobody.
+	Token edge.TokenSource
 }
 
 // Statusz asks how the pod's tenants stand.
@@ -44,6 +47,13 @@ func (p Pod) do(ctx context.Context, method, path string, into any) error {
 		return fmt.Errorf("ops-url %q: %w", p.URL, err)
 	}
 	req.Header.Set("Accept", "application/json")
+	if p.Token != nil {
+		token, err := p.Token(ctx)
+		if err != nil {
+			return err
+		}
+		req.Header.Set("Authorization", "Bearer "+token)
+	}
 	res, err := http.DefaultClient.Do(req)
 	if err != nil {
 		return fmt.Errorf("no answer from %s (name a pod's operations port with --ops-url): %w", p.URL, err)
