@@ -17,6 +17,7 @@ import (
 	"github.com/busyhour/busyhour/pkg/config"
 	"github.com/busyhour/busyhour/pkg/edge"
 	"github.com/busyhour/busyhour/pkg/embedded"
+	"github.com/busyhour/busyhour/pkg/identity"
 	"github.com/busyhour/busyhour/pkg/telemetry"
 )
 
@@ -260,4 +261,26 @@ func printed(t *testing.T, f func()) string {
 		t.Fatal(err)
 	}
 	return string(text)
+}
+
+func TestAPortThatIsOpenToTheNetworkIsNotOpenToEverybody(t *testing.T) {
+	guarded := identity.Config{Issuer: "https://login.example.com", Audience: "busyhour"}
+	for _, c := range []struct {
+		listen string
+		auth   identity.Config
+		starts bool
+	}{
+		{":8080", identity.Config{}, false}, {"0.0.0.0:8080", identity.Config{}, false}, {"10.0.0.7:8080", identity.Config{}, false},
+		{"desk.example.com:8080", identity.Config{}, false},
+		{"127.0.0.1:8080", identity.Config{}, true}, {"[::1]:0", identity.Config{}, true}, {"localhost:8080", identity.Config{}, true},
+		{":8080", guarded, true}, {":8080", identity.Config{Anonymous: true}, true},
+	} {
+		err := (&Common{Listen: c.listen, Auth: c.auth}).closed()
+		if (err == nil) != c.starts {
+			t.Errorf("%s, %+v: %v", c.listen, c.auth, err)
+		}
+		if err != nil && !strings.Contains(err.Error(), "auth.anonymous=true") {
+			t.Errorf("it does not say what to do: %v", err)
+		}
+	}
 }

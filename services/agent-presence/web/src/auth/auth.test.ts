@@ -19,6 +19,7 @@ function setUp(href: string, config: AuthConfig | undefined, items = new Map<str
   const asked: { url: string; init: RequestInit | undefined }[] = [];
   const grants: object[] = [];
   const went: string[] = [];
+  const statuses: number[] = [];
   const location = { href, assign: (url: string | URL) => void went.push(String(url)) };
   const tokens = new Tokens({
     store: {
@@ -31,10 +32,10 @@ function setUp(href: string, config: AuthConfig | undefined, items = new Map<str
     ask: async (url, init) => {
       asked.push({ url, init });
       if (url === "/auth/config") return config ? Response.json(config) : new Response("", { status: 404 });
-      return Response.json(grants.shift() ?? { error: "invalid_grant" });
+      return Response.json(grants.shift() ?? { error: "invalid_grant" }, { status: statuses.shift() ?? 200 });
     },
   });
-  return { tokens, asked, grants, went, location, items };
+  return { tokens, asked, grants, statuses, went, location, items };
 }
 
 beforeEach(() => void vi.useFakeTimers());
@@ -55,6 +56,14 @@ describe("a token in the address", () => {
     await tokens.post("/x", { method: "POST", headers: { "Content-Type": "application/json" } });
     expect(asked.at(-1)?.init?.headers).toEqual({ "Content-Type": "application/json", Authorization: "Bearer a.b.c" });
   });
+});
+
+test("a token that the server takes no more is asked for anew", async () => {
+  const { tokens, statuses } = setUp("http://desk.example.com/#token=a.b.c", { anonymous: false });
+  await tokens.begin();
+  statuses.push(401);
+  expect((await tokens.post("/x")).status).toBe(401);
+  expect(tokens.needed).toBe(true);
 });
 
 describe("without a token", () => {

@@ -84,8 +84,12 @@ export class Tokens extends Subject<AuthView> {
   }
 
   // As fetch, with the token.
-  readonly post: Fetch = (url, init = {}) =>
-    this.browser.ask(url, this.token ? { ...init, headers: { ...init.headers, Authorization: `Bearer ${this.token}` } } : init);
+  readonly post: Fetch = async (url, init = {}) => {
+    const { token } = this;
+    const answer = await this.browser.ask(url, token ? { ...init, headers: { ...init.headers, Authorization: `Bearer ${token}` } } : init);
+    if (answer.status === 401 && token && token === this.token) this.lost("Your log-in has ended");
+    return answer;
+  };
 
   async #comeBack(config: AuthConfig): Promise<void> {
     const here = new URL(this.browser.location.href);
