@@ -73,9 +73,8 @@ func testMain(m *testing.M) (code int, err error) {
 	}
 	w.issuer = identitytest.New()
 	defer w.issuer.Close()
-	auth := map[string]any{"auth.issuer": w.issuer.URL, "auth.audience": identitytest.Audience, "auth.anonymous": true}
-	set := map[string]map[string]any{fleet.Routing: auth, fleet.Presence: auth, fleet.Provisioning: auth}
-	if w.fleet, err = fleet.New(fleet.Config{Bin: w.bin, Dir: filepath.Join(dir, "fleet"), Servers: w.servers, Tenants: w.tenants(), Copies: 2, Set: set}); err != nil {
+	auth := []string{"BUSYHOUR_AUTH_ISSUER=" + w.issuer.URL, "BUSYHOUR_AUTH_AUDIENCE=" + identitytest.Audience, "BUSYHOUR_AUTH_ANONYMOUS=true"}
+	if w.fleet, err = fleet.New(fleet.Config{Bin: w.bin, Dir: filepath.Join(dir, "fleet"), Servers: w.servers, Tenants: w.tenants(), Copies: 2, Environment: auth}); err != nil {
 		return 1, err
 	}
 	defer w.fleet.Kill()

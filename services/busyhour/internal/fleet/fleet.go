@@ -33,6 +33,8 @@ type Config struct {
 	Copies int
 	// Set are further keys of a service's configuration, dotted.
 	Set map[string]map[string]any
+	// Environment of every process, beside its file: what an older version does not know it passes over there.
+	Environment []string
 }
 
 // Fleet is all processes.
@@ -46,7 +48,7 @@ func New(cfg Config) (*Fleet, error) {
 	f := &Fleet{cfg: cfg, processes: map[string][]*Process{}}
 	for _, s := range services {
 		for n := range cfg.Copies {
-			p := &Process{Service: s, binary: filepath.Join(cfg.Bin, s)}
+			p := &Process{Service: s, binary: filepath.Join(cfg.Bin, s), environment: cfg.Environment}
 			p.Name = fmt.Sprintf("%s-%d", s, n+1)
 			var err error
 			if p.listen, err = FreeAddress(); err != nil {

@@ -17,6 +17,7 @@ type Process struct {
 	Service string
 
 	binary, config, listen, ops string
+	environment                 []string
 }
 
 // URL of its public port.
@@ -30,7 +31,7 @@ func (p *Process) Start() error { return p.StartAs(p.binary) }
 
 // StartAs starts another build of it, with more environment.
 func (p *Process) StartAs(binary string, environment ...string) error {
-	return p.Launch([]string{binary, "--config", p.config}, append(foreign(os.Environ()), environment...))
+	return p.Launch([]string{binary, "--config", p.config}, slices.Concat(foreign(os.Environ()), p.environment, environment))
 }
 
 // foreign drops our own variables: the configuration file says everything, and BUSYHOUR_REDIS_CLUSTER, for one, is a
