@@ -3,11 +3,13 @@ package boot
 import (
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"regexp"
 	"slices"
 	"time"
 
+	"github.com/busyhour/busyhour/pkg/identity"
 	"github.com/busyhour/busyhour/pkg/telemetry"
 )
 
@@ -28,8 +30,11 @@ type Common struct {
 	NATS     NATSConfig            `key:"nats"`
 	Recovery RecoveryConfig        `key:"recovery"`
 	Outbox   OutboxConfig          `key:"outbox"`
+	Auth     identity.Config       `key:"auth"`
 	Log      telemetry.LogConfig   `key:"log"`
 	Trace    telemetry.TraceConfig `key:"trace"`
+
+	PeerToken identity.OutgoingConfig `key:"peers"`
 }
 
 // RecoveryConfig says when a person has to look.
@@ -74,6 +79,22 @@ func (c *Common) Validate() error {
 // Warnings are what is allowed and better avoided.
 func (c *Common) Warnings() []string {
 	return slices.Concat(c.Kafka.warnings(), c.Redis.warnings(), c.NATS.warnings())
+}
+
+// closed refuses a port that is open to the network while nobody is asked who they are.
+func (c *Common) closed() error {
+	if c.Auth.Guarded() || c.Auth.Anonymous || Loopback(c.Listen) {
+		return nil
+	}
+	return fmt.Errorf("listen: %s is open to the network, and nobody would be asked who they are: "+
+		"set auth.issuer and auth.audience (or auth.jwks), or listen on 127.0.0.1, or set auth.anonymous=true on a network that you trust", c.Listen)
+}
+
+// Loopback says whether an address to listen on, host:port, is for this machine alone.
+func Loopback(address string) bool {
+	host, _, err := net.SplitHostPort(address)
+	ip := net.ParseIP(host)
+	return err == nil && (host == "localhost" || ip != nil && ip.IsLoopback())
 }
 
 // pod is the configured name, or the host's.

@@ -12,8 +12,10 @@ import (
 	"github.com/redis/go-redis/v9"
 	"go.uber.org/zap"
 
+	"github.com/busyhour/busyhour/pkg/edge"
 	"github.com/busyhour/busyhour/pkg/eventlog"
 	"github.com/busyhour/busyhour/pkg/fanout"
+	"github.com/busyhour/busyhour/pkg/identity"
 	"github.com/busyhour/busyhour/pkg/telemetry"
 	"github.com/busyhour/busyhour/pkg/tlsfiles"
 )
@@ -35,6 +37,9 @@ type Backends struct {
 	// RecoveryLimit and OutboxLimit are as configured.
 	RecoveryLimit int
 	OutboxLimit   int64
+	// Callers says who asks. Token is this process's own, for calls in its own name; "" if it has none.
+	Callers *identity.Keeper
+	Token   edge.TokenSource
 
 	waiting atomic.Pointer[string] // for what, while it starts
 }
@@ -75,9 +80,14 @@ func open(service string, c Common) (*Backends, *closers, error) {
 		return nil, nil, err
 	}
 	log = log.Named(service).With(zap.String("pod", pod)) // what the packages below call service is a field of theirs
+	callers, err := identity.New(c.Auth, log)
+	if err != nil {
+		return nil, nil, err
+	}
 	b := &Backends{
 		Pod: pod, Tenants: c.Tenants, Log: log, Registry: telemetry.Registry(),
 		RecoveryLimit: c.Recovery.Limit, OutboxLimit: c.Outbox.Limit,
+		Callers: callers, Token: c.PeerToken.Source(),
 	}
 	if b.Peers, err = newPeers(c.Peers, b.Registry); err != nil {
 		return nil, nil, err

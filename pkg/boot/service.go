@@ -64,6 +64,9 @@ type commonOf[C any] interface {
 // serve answers those who run the process from its first moment: while it waits for a server that is away, /readyz says
 // for which.
 func serve(ctx context.Context, name string, c Common, build func(*Backends) (Server, error)) error {
+	if err := c.closed(); err != nil {
+		return err
+	}
 	b, closers, err := open(name, c)
 	if err != nil {
 		return err
@@ -91,14 +94,14 @@ func serve(ctx context.Context, name string, c Common, build func(*Backends) (Se
 			return err
 		}
 		start.done(svc)
-		return RunParts(ctx, b.Log, b.PolicyPart(), Part{Name: name, Run: svc.Run}, Part{Name: "edge", Run: front.Run})
+		return RunParts(ctx, b.Log, b.PolicyPart(), Part{Name: "callers", Run: b.Callers.Run}, Part{Name: name, Run: svc.Run}, Part{Name: "edge", Run: front.Run})
 	}
 	return RunParts(ctx, b.Log, append(ops, Part{Name: name, Run: run})...)
 }
 
 // newEdge lets in who has a certificate of tls.client-ca, or anybody if that is not set.
 func newEdge(c Common, b *Backends, ready func() error) (*edge.Server, error) {
-	cfg := edge.ServerConfig{Listen: c.Listen, Grace: c.Grace, Ready: ready}
+	cfg := edge.ServerConfig{Listen: c.Listen, Grace: c.Grace, Ready: ready, Callers: b.Callers}
 	s, err := c.TLS.server(tls.RequireAndVerifyClientCert)
 	if err != nil {
 		return nil, err

@@ -18,6 +18,8 @@ import (
 	"github.com/busyhour/busyhour/pkg/config"
 	"github.com/busyhour/busyhour/pkg/edge"
 	"github.com/busyhour/busyhour/pkg/embedded"
+	"github.com/busyhour/busyhour/pkg/identity"
+	"github.com/busyhour/busyhour/pkg/identity/identitytest"
 	"github.com/busyhour/busyhour/pkg/telemetry"
 	"github.com/busyhour/busyhour/pkg/tlsfiles"
 )
@@ -38,6 +40,9 @@ type toy struct {
 }
 
 func (s *toy) Mount(e *edge.Server) {
+	e.Allow(nil, edge.Rule{Route: "/", Roles: []string{edge.Anyone}})
+	e.Allow(nil, edge.Rule{Route: "/private", Roles: []string{"worker"}})
+	e.Handle("/private", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, identity.From(r.Context()).Subject) }))
 	e.Handle("/", http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, s.cfg.Greeting, " from ", s.b.Pod) }))
 }
 
@@ -343,4 +348,81 @@ func printed(t *testing.T, f func()) string {
 		t.Fatal(err)
 	}
 	return string(text)
+}
+
+func TestAServiceAsksWhoCalls(t *testing.T) {
+	provider := identitytest.New()
+	t.Cleanup(provider.Close)
+	listen := free(t)
+	args := append(servers(t), "--listen", listen, "--ops.listen", free(t), "--log.level=error", "--auth.issuer", provider.URL, "--auth.audience", identitytest.Audience)
+	svc := &toy{running: make(chan struct{})}
+	run := Service("toy", func(_ context.Context, cfg toyConfig, b *Backends) (*toy, error) {
+		svc.cfg, svc.b = cfg, b
+		return svc, nil
+	})
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- run(ctx, args) }()
+	select {
+	case <-svc.running:
+	case err := <-ended:
+		t.Fatalf("it ended before it ran: %v", err)
+	}
+	as := func(token string) string {
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+listen+"/private", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Header.Set("Authorization", "Bearer "+token)
+		res, err := http.DefaultClient.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer res.Body.Close()
+		body, _ := io.ReadAll(res.Body)
+		if res.StatusCode != http.StatusOK {
+			return res.Status
+		}
+		return string(body)
+	}
+	if got := as(""); got != "401 Unauthorized" {
+		t.Errorf("nobody: %s", got)
+	}
+	token := provider.Token(identitytest.Claims{"sub": "u-1", "roles": "worker"})
+	got := as(token)
+	for ; strings.HasPrefix(got, "503"); got = as(token) { // until the issuer has answered
+		<-time.After(time.Millisecond)
+	}
+	if got != "u-1" {
+		t.Errorf("a worker: %s", got)
+	}
+	if got := as(provider.Token(identitytest.Claims{"roles": "guest"})); got != "403 Forbidden" {
+		t.Errorf("a guest: %s", got)
+	}
+	cancel()
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+}
+
+func TestAPortThatIsOpenToTheNetworkIsNotOpenToEverybody(t *testing.T) {
+	guarded := identity.Config{Issuer: "https://login.example.com", Audience: "busyhour"}
+	for _, c := range []struct {
+		listen string
+		auth   identity.Config
+		starts bool
+	}{
+		{":8080", identity.Config{}, false}, {"0.0.0.0:8080", identity.Config{}, false}, {"10.0.0.7:8080", identity.Config{}, false},
+		{"desk.example.com:8080", identity.Config{}, false},
+		{"127.0.0.1:8080", identity.Config{}, true}, {"[::1]:0", identity.Config{}, true}, {"localhost:8080", identity.Config{}, true},
+		{":8080", guarded, true}, {":8080", identity.Config{Anonymous: true}, true},
+	} {
+		err := (&Common{Listen: c.listen, Auth: c.auth}).closed()
+		if (err == nil) != c.starts {
+			t.Errorf("%s, %+v: %v", c.listen, c.auth, err)
+		}
+		if err != nil && !strings.Contains(err.Error(), "auth.anonymous=true") {
+			t.Errorf("it does not say what to do: %v", err)
+		}
+	}
 }

@@ -27,6 +27,8 @@ var answers = map[refusal.Code]answer{
 	refusal.Denied:      {connect.CodePermissionDenied, http.StatusForbidden, CloseDenied},
 	refusal.Full:        {connect.CodeResourceExhausted, http.StatusTooManyRequests, CloseFull},
 	refusal.Unavailable: {connect.CodeUnavailable, http.StatusServiceUnavailable, CloseUnavailable},
+
+	refusal.Unauthenticated: {connect.CodeUnauthenticated, http.StatusUnauthorized, CloseUnauthenticated},
 }
 
 var (
@@ -51,6 +53,8 @@ const (
 	CloseDenied   websocket.StatusCode = 4501 // not the caller's to do
 	CloseUnknown  websocket.StatusCode = 4502 // it names something that is not there
 	CloseReplaced websocket.StatusCode = 4503 // another screen took its place
+
+	CloseUnauthenticated websocket.StatusCode = 4504 // no token, or none that is good, or it has expired: log in again
 )
 
 // ComesBack says whether a client that was closed with that code connects again by itself.

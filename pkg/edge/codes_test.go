@@ -15,13 +15,13 @@ import (
 )
 
 func TestEveryRefusalHasItsAnswer(t *testing.T) {
-	for code := refusal.Invalid; code <= refusal.Unavailable; code++ {
+	for code := refusal.Invalid; code <= refusal.Unauthenticated; code++ {
 		if _, ok := answers[code]; !ok {
 			t.Errorf("refusal code %d has no answer", code)
 		}
 	}
-	if len(answers) != int(refusal.Unavailable) {
-		t.Errorf("%d answers for %d codes", len(answers), refusal.Unavailable)
+	if len(answers) != int(refusal.Unauthenticated) {
+		t.Errorf("%d answers for %d codes", len(answers), refusal.Unauthenticated)
 	}
 }
 
@@ -50,7 +50,7 @@ func TestCodes(t *testing.T) {
 func TestTheCloseCodeAloneTellsWhetherToComeBack(t *testing.T) {
 	for code, want := range map[websocket.StatusCode]bool{
 		CloseDone: false, CloseFailed: true, CloseRestart: true, CloseSlow: true, CloseSilent: true, CloseUnavailable: true, CloseFull: true,
-		CloseInvalid: false, CloseDenied: false, CloseUnknown: false, CloseReplaced: false,
+		CloseInvalid: false, CloseDenied: false, CloseUnknown: false, CloseReplaced: false, CloseUnauthenticated: false,
 		websocket.StatusAbnormalClosure: true, websocket.StatusGoingAway: true,
 	} {
 		if ComesBack(code) != want {

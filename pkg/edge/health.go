@@ -3,6 +3,7 @@ package edge
 import (
 	"context"
 	"fmt"
+	"net/http"
 	"slices"
 
 	"connectrpc.com/connect"
@@ -13,10 +14,12 @@ import (
 // mountCommon adds what every server of services offers: health checks and reflection, the old name of it included.
 func (s *Server) mountCommon() {
 	reflector := grpcreflect.NewReflector(grpcreflect.NamerFunc(func() []string { return s.services }))
-	s.mux.Handle(grpchealth.NewHandler(s))
-	s.mux.Handle(grpcreflect.NewHandlerV1(reflector))
-	s.mux.Handle(grpcreflect.NewHandlerV1Alpha(reflector))
+	s.common(grpchealth.NewHandler(s))
+	s.common(grpcreflect.NewHandlerV1(reflector))
+	s.common(grpcreflect.NewHandlerV1Alpha(reflector))
 }
+
+func (s *Server) common(path string, h http.Handler) { s.mux.Handle(path, s.guard.procedures(h)) }
 
 // Check answers gRPC health checks: a mounted service is as ready as the server.
 func (s *Server) Check(_ context.Context, req *grpchealth.CheckRequest) (*grpchealth.CheckResponse, error) {

@@ -21,15 +21,16 @@ func Options(log *zap.Logger, reg prometheus.Registerer, detail Detailer) []conn
 	return []connect.HandlerOption{
 		connect.WithReadMaxBytes(maxMessage),
 		connect.WithCompressMinBytes(compressFrom),
-		connect.WithInterceptors(newMetrics(reg), traces(), errorInterceptor{log, detail}, validate.NewInterceptor()),
+		connect.WithInterceptors(newMetrics(reg), traces(), errorInterceptor{log, detail}, admissionInterceptor{}, validate.NewInterceptor()),
 	}
 }
 
-// ClientOptions are for the calls of one service to another: the trace and the request id go along.
-func ClientOptions() []connect.ClientOption {
+// ClientOptions are for the calls of one service to another: the trace and the request id go along, and the token of
+// whoever the call is made for. Where that is nobody, own says the service's; nil: it has none.
+func ClientOptions(own TokenSource) []connect.ClientOption {
 	return []connect.ClientOption{
 		connect.WithCompressMinBytes(compressFrom),
-		connect.WithInterceptors(traces(), passRequestID{}),
+		connect.WithInterceptors(traces(), passRequestID{}, passToken{own}),
 	}
 }
 

@@ -28,6 +28,8 @@ type ServerConfig struct {
 	Ready func() error
 	// TLS is spoken if it is set, with HTTP/2 by ALPN.
 	TLS *tls.Config
+	// Callers says who asks; what each may do is said by Allow. Nil: nobody is asked, and everybody may do everything.
+	Callers Callers
 }
 
 // Server serves one port. Mount and Handle come before Run.
@@ -35,7 +37,9 @@ type Server struct {
 	cfg         ServerConfig
 	log         *zap.Logger
 	mux         *http.ServeMux
+	guard       *guard
 	services    []string
+	patterns    []string
 	connections prometheus.Gauge
 	draining    chan struct{}
 	inHand      sync.WaitGroup
@@ -49,7 +53,7 @@ type Server struct {
 func NewServer(cfg ServerConfig, log *zap.Logger, reg prometheus.Registerer) *Server {
 	cfg.Grace = cmp.Or(cfg.Grace, 20*time.Second)
 	return &Server{
-		cfg: cfg, log: log, mux: http.NewServeMux(), draining: make(chan struct{}),
+		cfg: cfg, log: log, mux: http.NewServeMux(), draining: make(chan struct{}), guard: newGuard(cfg.Callers, log, reg),
 		connections: telemetry.Register(reg, prometheus.NewGauge(prometheus.GaugeOpts{
 			Name: "busyhour_edge_connections",
 			Help: "Connections open now, WebSockets not counted.",
@@ -63,11 +67,17 @@ func (s *Server) Mount(service, path string, h http.Handler) {
 		s.mountCommon()
 	}
 	s.services = append(s.services, service)
-	s.mux.Handle(path, h)
+	s.mux.Handle(path, s.guard.procedures(h))
 }
 
 // Handle adds a plain handler, with a pattern of http.ServeMux.
-func (s *Server) Handle(pattern string, h http.Handler) { s.mux.Handle(pattern, h) }
+func (s *Server) Handle(pattern string, h http.Handler) {
+	s.patterns = append(s.patterns, pattern)
+	s.mux.Handle(pattern, s.guard.at(pattern, h))
+}
+
+// Allow says who may do what. Whoever is turned away at the door is told in the words of detail.
+func (s *Server) Allow(detail Detailer, rules ...Rule) { s.guard.allow(detail, rules) }
 
 // Handler is all that was mounted, for a test's own server.
 func (s *Server) Handler() http.Handler { return interruptible(identify(s.count(s.mux))) }
@@ -78,6 +88,9 @@ func (s *Server) Open() error {
 	defer s.mu.Unlock()
 	if s.listener != nil {
 		return nil
+	}
+	if err := s.guard.missing(s.patterns); err != nil {
+		return err
 	}
 	l, err := net.Listen("tcp", s.cfg.Listen)
 	if err != nil {

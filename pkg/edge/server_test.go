@@ -217,7 +217,7 @@ func TestTheRequestIDGoesAlongToTheNextService(t *testing.T) {
 	var seen string
 	inner := serve(t, behaviour{unary: func(ctx context.Context, _ string) error { seen = RequestID(ctx); return nil }})
 	outer := serve(t, behaviour{unary: func(ctx context.Context, _ string) error {
-		_, err := connect.NewClient[wrapperspb.StringValue, emptypb.Empty](h2c(t), inner.url+unaryPath, ClientOptions()...).
+		_, err := connect.NewClient[wrapperspb.StringValue, emptypb.Empty](h2c(t), inner.url+unaryPath, ClientOptions(nil)...).
 			CallUnary(ctx, connect.NewRequest(wrapperspb.String("x")))
 		return err
 	}})

@@ -24,6 +24,8 @@ const (
 	Full
 	// Unavailable: the state is not verified, or a server is away; the same again will pass later.
 	Unavailable
+	// Unauthenticated: nobody knows who asks.
+	Unauthenticated
 )
 
 // Refusal names the reason, the record and the revision that refused, and what to do.

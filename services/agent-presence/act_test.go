@@ -26,11 +26,13 @@ type router struct {
 
 	mu    sync.Mutex
 	asked []*routingv1.ActRequest
+	as    []string // the headers that said who asks
 }
 
 func (r *router) Act(_ context.Context, req *connect.Request[routingv1.ActRequest]) (*connect.Response[routingv1.ActResponse], error) {
 	r.mu.Lock()
 	r.asked = append(r.asked, req.Msg)
+	r.as = append(r.as, req.Header().Get("Authorization"))
 	r.mu.Unlock()
 	return connect.NewResponse(&routingv1.ActResponse{}), r.answer(req.Msg)
 }

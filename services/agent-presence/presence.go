@@ -8,9 +8,11 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
+	"github.com/busyhour/busyhour/api/access"
 	"github.com/busyhour/busyhour/api/gen/busyhour/presence/v1/presencev1connect"
 	"github.com/busyhour/busyhour/api/gen/busyhour/provisioning/v1/provisioningv1connect"
 	"github.com/busyhour/busyhour/api/gen/busyhour/routing/v1/routingv1connect"
@@ -19,6 +21,7 @@ import (
 	"github.com/busyhour/busyhour/pkg/commit"
 	"github.com/busyhour/busyhour/pkg/edge"
 	"github.com/busyhour/busyhour/pkg/eventlog"
+	"github.com/busyhour/busyhour/pkg/identity"
 	"github.com/busyhour/busyhour/pkg/rebuild"
 	"github.com/busyhour/busyhour/services/agent-presence/internal/agent"
 	"github.com/busyhour/busyhour/services/agent-presence/internal/command"
@@ -152,7 +155,7 @@ func (s *Service) build(pod string) (err error) {
 	if s.desktop, err = desktop.New(desktop.Config{
 		Origins: s.cfg.Desktop.Origins, RoutingURLs: s.cfg.Routing.URLs,
 		Heartbeat: s.cfg.Desktop.Heartbeat, Silence: s.cfg.Desktop.Silence, LogInWithin: s.cfg.Desktop.LogIn, DrainOver: s.cfg.Desktop.DrainOver,
-	}, desktop.Parts{Store: s.store, Flow: f, NATS: b.NATS, Pod: pod, Peers: b.Peers, Log: b.Log, Registry: b.Registry, Progress: s.recovery.StatusOf}); err != nil {
+	}, desktop.Parts{Store: s.store, Flow: f, NATS: b.NATS, Pod: pod, Peers: b.Peers, Log: b.Log, Registry: b.Registry, Token: b.Token, Progress: s.recovery.StatusOf}); err != nil {
 		return err
 	}
 	commands, err := command.NewCommands(f, s.producer, b.Log, b.Registry)
@@ -165,14 +168,35 @@ func (s *Service) build(pod string) (err error) {
 
 // Mount adds PresenceService, the desktop's socket, the page, and what the page needs of other services.
 func (s *Service) Mount(e *edge.Server) {
+	for _, rule := range s.rules() {
+		e.Allow(flow.Detailer, edge.Rule(rule))
+	}
 	path, h := presencev1connect.NewPresenceServiceHandler(s.service, edge.Options(s.b.Log, s.b.Registry, flow.Detailer)...)
 	e.Mount(presencev1connect.PresenceServiceName, path, h)
 	e.Handle("/ws/desktop", s.desktop)
-	e.Handle("/", web.Handler())
+	e.Handle("/auth/config", web.LogIn(s.logIn))
+	e.Handle("/", web.Handler(s.logIn))
 	if s.cfg.Page.Proxy {
 		s.pass(e, "call-routing", s.cfg.Routing.URLs, routingv1connect.RoutingServiceName)
 		s.pass(e, "provisioning", s.cfg.Provisioning.URLs, provisioningv1connect.DirectoryServiceName, provisioningv1connect.JobServiceName)
 	}
+}
+
+// logIn says where the page has people log in.
+func (s *Service) logIn() identity.Page {
+	if s.b.Callers == nil {
+		return identity.Page{Anonymous: true}
+	}
+	return s.b.Callers.Page()
+}
+
+// rules are those of what is mounted here. Where the other services are at this port, their own stand.
+func (s *Service) rules() []access.Rule {
+	rules := slices.Concat(access.Presence, access.Common)
+	if s.cfg.Page.Proxy {
+		rules = append(rules, access.PassedOn...)
+	}
+	return rules
 }
 
 func (s *Service) pass(e *edge.Server, to string, urls []string, services ...string) {

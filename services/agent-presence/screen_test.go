@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"strings"
 	"sync"
 	"testing"
@@ -46,9 +47,11 @@ type screen struct {
 	mute     bool // answers no heartbeat
 }
 
-func (p *pod) dial(t *testing.T, binary bool) *screen {
+func (p *pod) dial(t *testing.T, binary bool) *screen { return p.dialWith(t, binary, nil) }
+
+func (p *pod) dialWith(t *testing.T, binary bool, header http.Header) *screen {
 	t.Helper()
-	options := &websocket.DialOptions{HTTPClient: p.http}
+	options := &websocket.DialOptions{HTTPClient: p.http, HTTPHeader: header}
 	if binary {
 		options.Subprotocols = []string{"busyhour.desktop.v1.proto"}
 	}

@@ -45,6 +45,8 @@ type stage struct {
 	directory *neighbour
 	routing   *neighbour
 	conn      *fanout.Conn // the neighbours'
+
+	callers edge.Callers // nil: nobody is asked who they are
 }
 
 func newStage(t *testing.T) *stage {
@@ -273,7 +275,7 @@ func (s *stage) startPod(name string, cfg presence.Config) *pod {
 	if err != nil {
 		s.Fatal(err)
 	}
-	front := edge.NewServer(edge.ServerConfig{Listen: "127.0.0.1:0", Grace: limit}, log, p.reg)
+	front := edge.NewServer(edge.ServerConfig{Listen: "127.0.0.1:0", Grace: limit, Callers: s.callers}, log, p.reg)
 	p.service.Mount(front)
 	if err := front.Open(); err != nil {
 		s.Fatal(err)

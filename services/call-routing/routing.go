@@ -7,11 +7,13 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"time"
 
 	"go.uber.org/zap"
 	"google.golang.org/protobuf/proto"
 
+	"github.com/busyhour/busyhour/api/access"
 	presencev1 "github.com/busyhour/busyhour/api/gen/busyhour/presence/v1"
 	provisioningv1 "github.com/busyhour/busyhour/api/gen/busyhour/provisioning/v1"
 	"github.com/busyhour/busyhour/api/gen/busyhour/routing/v1/routingv1connect"
@@ -109,6 +111,9 @@ func New(_ context.Context, cfg Config, b *boot.Backends) (*Service, error) {
 
 // Mount adds SignalingService and RoutingService.
 func (s *Service) Mount(e *edge.Server) {
+	for _, rule := range slices.Concat(access.Routing, access.Common) {
+		e.Allow(command.Detail, edge.Rule(rule))
+	}
 	options := edge.Options(s.b.Log, s.b.Registry, command.Detail)
 	path, h := routingv1connect.NewSignalingServiceHandler(s.signaling, options...)
 	e.Mount(routingv1connect.SignalingServiceName, path, h)

@@ -49,6 +49,8 @@ type stage struct {
 	directory *neighbour
 	presence  *neighbour
 	conn      *fanout.Conn // the neighbours'
+
+	callers edge.Callers // nil: nobody is asked who they are
 }
 
 func newStage(t testing.TB) *stage {
@@ -287,7 +289,7 @@ func (s *stage) startPodWith(name string, cfg routing.Config) *pod {
 	if p.service, err = routing.New(s.Context(), cfg, b); err != nil {
 		s.Fatal(err)
 	}
-	front := edge.NewServer(edge.ServerConfig{Listen: "127.0.0.1:0", Grace: limit}, log, p.reg)
+	front := edge.NewServer(edge.ServerConfig{Listen: "127.0.0.1:0", Grace: limit, Callers: s.callers}, log, p.reg)
 	p.service.Mount(front)
 	if err := front.Open(); err != nil {
 		s.Fatal(err)

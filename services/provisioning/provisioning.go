@@ -7,10 +7,12 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 
 	"connectrpc.com/connect"
 	"go.uber.org/zap"
 
+	"github.com/busyhour/busyhour/api/access"
 	"github.com/busyhour/busyhour/api/gen/busyhour/provisioning/v1/provisioningv1connect"
 	"github.com/busyhour/busyhour/api/topics"
 	"github.com/busyhour/busyhour/pkg/boot"
@@ -126,6 +128,9 @@ func (s *Service) connect(b *boot.Backends) (err error) {
 
 // Mount adds DirectoryService, JobService and ReconcileService, and the SCIM server.
 func (s *Service) Mount(e *edge.Server) {
+	for _, rule := range slices.Concat(access.Provisioning, access.Common) {
+		e.Allow(command.Detail, edge.Rule(rule))
+	}
 	options := append(edge.Options(s.backends.Log, s.backends.Registry, command.Detail), connect.WithReadMaxBytes(command.MaxMessage))
 	path, handler := provisioningv1connect.NewDirectoryServiceHandler(command.NewDirectory(s.flow), options...)
 	e.Mount(provisioningv1connect.DirectoryServiceName, path, handler)

@@ -16,6 +16,12 @@ import (
 // scim makes a request of an identity provider.
 func (p *pod) scim(tenant, what, body string) (status int, answer map[string]any) {
 	p.stage.Helper()
+	return p.scimAs("", tenant, what, body)
+}
+
+// scimAs makes it with a token.
+func (p *pod) scimAs(token, tenant, what, body string) (status int, answer map[string]any) {
+	p.stage.Helper()
 	method, path, _ := strings.Cut(what, " ")
 	r, err := http.NewRequestWithContext(p.stage.Context(), method, p.url+"/scim/v2/"+tenant+path, strings.NewReader(body))
 	if err != nil {
@@ -23,6 +29,9 @@ func (p *pod) scim(tenant, what, body string) (status int, answer map[string]any
 	}
 	if body != "" {
 		r.Header.Set("Content-Type", "application/scim+json")
+	}
+	if token != "" {
+		r.Header.Set("Authorization", "Bearer "+token)
 	}
 	res, err := http.DefaultClient.Do(r)
 	if err != nil {

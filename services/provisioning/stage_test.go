@@ -45,6 +45,7 @@ type stage struct {
 	nats       string
 	flush      func() // loses all that Redis has of the tenant
 	downstream *downstream
+	callers    edge.Callers // nil: nobody is asked who they are
 }
 
 func newStage(t *testing.T) *stage {
@@ -117,7 +118,7 @@ func (s *stage) startPod(name string, cfg provisioning.Config) *pod {
 	if err != nil {
 		s.Fatal(err)
 	}
-	front := edge.NewServer(edge.ServerConfig{Listen: "127.0.0.1:0", Grace: time.Second}, log, p.reg)
+	front := edge.NewServer(edge.ServerConfig{Listen: "127.0.0.1:0", Grace: time.Second, Callers: s.callers}, log, p.reg)
 	service.Mount(front)
 	if err := front.Open(); err != nil {
 		s.Fatal(err)

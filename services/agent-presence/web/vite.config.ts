@@ -9,6 +9,7 @@ export default defineConfig({
     port: 5173,
     proxy: {
       "/ws": { target: busyhour, ws: true },
+      "/auth": { target: busyhour },
       "^/busyhour\\..*": { target: busyhour },
     },
   },

@@ -7,18 +7,22 @@ import (
 	"crypto/sha256"
 	"embed"
 	"encoding/hex"
+	"encoding/json"
 	"io/fs"
 	"mime"
 	"net/http"
+	"net/url"
 	"path"
 	"strings"
 	"time"
+
+	"github.com/busyhour/busyhour/pkg/identity"
 )
 
 //go:embed all:dist
 var dist embed.FS
 
-// policy lets the page load nothing but its own files and talk to nobody but its own origin.
+// policy lets the page load nothing but its own files and talk to nobody but its own origin, and to where people log in.
 const policy = "default-src 'self'; base-uri 'none'; frame-ancestors 'none'; form-action 'self'; object-src 'none'"
 
 const notBuilt = `The page is not in this binary: it was built without it.
@@ -27,23 +31,41 @@ Build it with "make page" (Node.js 20.19 or later), then build again.
 Everything else works without it: gRPC, JSON and the WebSocket at /ws/desktop.
 `
 
+// LogIn says where people log in, as it stands now.
+type LogIn func() identity.Page
+
 // Handler serves the page at /.
-func Handler() http.Handler {
+func Handler(where LogIn) http.Handler {
 	files, err := fs.Sub(dist, "dist")
 	if err != nil {
 		panic(err) // "dist" is a valid path
 	}
-	return handler(files)
+	return handler(files, where)
 }
 
-func handler(files fs.FS) http.Handler {
-	p := page{}
+// ServeHTTP tells the page: before somebody has logged in it knows nothing else.
+func (where LogIn) ServeHTTP(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Cache-Control", "no-store")
+	_ = json.NewEncoder(w).Encode(where()) // the caller may be gone
+}
+
+func (where LogIn) policy() string {
+	at, err := url.Parse(where().TokenURL)
+	if err != nil || at.Host == "" {
+		return policy
+	}
+	return policy + "; connect-src 'self' " + at.Scheme + "://" + at.Host
+}
+
+func handler(files fs.FS, where LogIn) http.Handler {
+	p := page{files: map[string]file{}, where: where}
 	err := fs.WalkDir(files, ".", func(name string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() || strings.HasPrefix(path.Base(name), ".") {
 			return err
 		}
 		data, err := fs.ReadFile(files, name)
-		p["/"+name] = newFile(name, data)
+		p.files["/"+name] = newFile(name, data)
 		return err
 	})
 	if err != nil {
@@ -53,7 +75,10 @@ func handler(files fs.FS) http.Handler {
 }
 
 // page is all files by path. They are few, and in memory anyway.
-type page map[string]file
+type page struct {
+	files map[string]file
+	where LogIn
+}
 
 type file struct {
 	data              []byte
@@ -79,9 +104,10 @@ func (p page) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if name == "/" {
 		name = "/index.html"
 	}
-	f, ok := p[name]
+	f, ok := p.files[name]
 	switch {
 	case ok:
+		w.Header().Set("Content-Security-Policy", p.where.policy())
 		f.serve(w, r)
 	case name == "/index.html":
 		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
@@ -97,7 +123,6 @@ func (f file) serve(w http.ResponseWriter, r *http.Request) {
 	h.Set("Content-Type", f.kind)
 	h.Set("Cache-Control", f.cache)
 	h.Set("Etag", f.etag)
-	h.Set("Content-Security-Policy", policy)
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("Referrer-Policy", "no-referrer")
 	http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(f.data))

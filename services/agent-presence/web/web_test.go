@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 	"testing/fstest"
+
+	"github.com/busyhour/busyhour/pkg/identity"
 )
 
 func get(h http.Handler, method, path string, header ...string) *httptest.ResponseRecorder {
@@ -23,7 +25,7 @@ func TestPageAndAssetsAreCachedAsTheyShould(t *testing.T) {
 		"index.html":          {Data: []byte("<!doctype html>")},
 		"assets/main-abcd.js": {Data: []byte("export {}")},
 		".gitkeep":            {},
-	})
+	}, func() identity.Page { return identity.Page{Anonymous: true} })
 	index := get(h, "GET", "/")
 	if index.Code != 200 || index.Header().Get("Cache-Control") != "no-cache" || !strings.HasPrefix(index.Header().Get("Content-Type"), "text/html") {
 		t.Errorf("index: %d %v", index.Code, index.Header())
@@ -49,8 +51,21 @@ func TestPageAndAssetsAreCachedAsTheyShould(t *testing.T) {
 }
 
 func TestWithoutThePageTheAnswerSaysWhatToDo(t *testing.T) {
-	w := get(handler(fstest.MapFS{".gitkeep": {}}), "GET", "/")
+	w := get(handler(fstest.MapFS{".gitkeep": {}}, nil), "GET", "/")
 	if w.Code != http.StatusNotFound || !strings.Contains(w.Body.String(), "make page") {
 		t.Errorf("%d %q", w.Code, w.Body)
+	}
+}
+
+func TestThePageMayTalkToWherePeopleLogIn(t *testing.T) {
+	where := LogIn(func() identity.Page {
+		return identity.Page{ClientID: "desk", TokenURL: "https://login.example.com/token"}
+	})
+	index := get(handler(fstest.MapFS{"index.html": {}}, where), "GET", "/")
+	if got := index.Header().Get("Content-Security-Policy"); !strings.HasSuffix(got, "; connect-src 'self' https://login.example.com") {
+		t.Error(got)
+	}
+	if told := get(where, "GET", "/auth/config"); told.Body.String() != `{"anonymous":false,"clientId":"desk","tokenUrl":"https://login.example.com/token"}`+"\n" {
+		t.Error(told.Body)
 	}
 }

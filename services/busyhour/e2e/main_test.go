@@ -16,11 +16,12 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
+	"github.com/busyhour/busyhour/pkg/identity/identitytest"
 	"github.com/busyhour/busyhour/services/busyhour/internal/fleet"
 )
 
 // tenants of the tests, behind the run's own prefix. One that is not here is not served.
-var tenants = []string{"call", "waits", "declines", "lapses", "paths", "kill", "cut", "drain", "bulk", "bad", "page", "jobs", "load", "restart", "audit", "lost", "empty", "upgrade"}
+var tenants = []string{"call", "waits", "declines", "lapses", "paths", "kill", "cut", "drain", "bulk", "bad", "page", "jobs", "load", "restart", "audit", "lost", "empty", "upgrade", "identity"}
 
 // redisDB keeps us apart from whoever else uses the server: a test here empties it.
 const redisDB = 9
@@ -33,6 +34,8 @@ type world struct {
 	servers fleet.Servers
 	fleet   *fleet.Fleet
 	journal *journal
+	// issuer's tokens are taken; whoever has none may do everything, as most tests do.
+	issuer *identitytest.Provider
 }
 
 var w *world
@@ -68,7 +71,10 @@ func testMain(m *testing.M) (code int, err error) {
 	if out, err := w.busyhour(ctx, "topics", "apply", "--replication-factor=1", "--kafka.brokers="+strings.Join(w.servers.Kafka, ",")); err != nil {
 		return 1, fmt.Errorf("topics apply: %w\n%s", err, out)
 	}
-	if w.fleet, err = fleet.New(fleet.Config{Bin: w.bin, Dir: filepath.Join(dir, "fleet"), Servers: w.servers, Tenants: w.tenants(), Copies: 2}); err != nil {
+	w.issuer = identitytest.New()
+	defer w.issuer.Close()
+	auth := []string{"BUSYHOUR_AUTH_ISSUER=" + w.issuer.URL, "BUSYHOUR_AUTH_AUDIENCE=" + identitytest.Audience, "BUSYHOUR_AUTH_ANONYMOUS=true"}
+	if w.fleet, err = fleet.New(fleet.Config{Bin: w.bin, Dir: filepath.Join(dir, "fleet"), Servers: w.servers, Tenants: w.tenants(), Copies: 2, Environment: auth}); err != nil {
 		return 1, err
 	}
 	defer w.fleet.Kill()

@@ -18,6 +18,7 @@ import (
 	presencev1 "github.com/busyhour/busyhour/api/gen/busyhour/presence/v1"
 	provisioningv1 "github.com/busyhour/busyhour/api/gen/busyhour/provisioning/v1"
 	routingv1 "github.com/busyhour/busyhour/api/gen/busyhour/routing/v1"
+	"github.com/busyhour/busyhour/pkg/edge"
 	"github.com/busyhour/busyhour/services/busyhour/internal/simulate"
 )
 
@@ -32,6 +33,7 @@ type stage struct {
 	offers   chan *desk // whose screen has just got a card
 	desks    []*desk
 	refusals chan string
+	token    edge.TokenSource // of screens and switches; nil: they have none
 }
 
 // set makes a queue and agents who serve it. change may be nil.
@@ -81,7 +83,7 @@ func (s *stage) desk(agent string, presence ...string) *desk {
 		presence = w.fleet.URLs("agent-presence")
 	}
 	d := &desk{s: s, shown: map[string]int{}}
-	d.Screen = simulate.NewScreen(simulate.ScreenConfig{Tenant: s.tenant, Agent: agent, URLs: presence, Saw: d.saw, Lost: s.once("the screen of " + agent)})
+	d.Screen = simulate.NewScreen(simulate.ScreenConfig{Tenant: s.tenant, Agent: agent, URLs: presence, Token: s.token, Saw: d.saw, Lost: s.once("the screen of " + agent)})
 	run(s.t, d.Run)
 	if _, err := d.Await(s.ctx, func(v *simulate.View) bool { return v.Presence != nil }); err != nil {
 		s.t.Fatal(err)
@@ -169,7 +171,7 @@ func (s *stage) dial(id string, routing ...string) *simulate.Switch {
 		routing = w.fleet.URLs("call-routing")
 	}
 	sw := simulate.NewSwitch(simulate.SwitchConfig{Stream: simulate.StreamConfig{
-		Tenant: s.tenant, Switch: id, URLs: routing,
+		Tenant: s.tenant, Switch: id, URLs: routing, Token: s.token,
 		Refused: func(_ simulate.Sent, r *routingv1.SignalRefused) { s.refusals <- r.GetRefusal().GetReason() },
 		Lost:    s.once("switch " + id),
 	}})

@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/busyhour/busyhour/pkg/identity"
 	"github.com/busyhour/busyhour/services/busyhour/internal/fleet"
 	"github.com/busyhour/busyhour/services/busyhour/internal/simulate"
 )
@@ -125,17 +126,22 @@ func TestUpFromTheFirstCallToTheSecondStart(t *testing.T) {
 		return p
 	}
 	p := up()
-	if text := p.text(); !strings.Contains(text, url) || !strings.Contains(text, "For development") {
+	if text := p.text(); !strings.Contains(text, url+"/#token=") || !strings.Contains(text, "For development") {
 		t.Errorf("it does not say what to open, and what it is for:\n%s", text)
 	}
 	if status := head(ctx, t, url+"/"); status != http.StatusOK {
 		t.Errorf("the page answers with %d", status)
 	}
 
+	tokenFile := filepath.Join(data, "token")
+	if out, err := w.busyhour(ctx, "switches", "--url", url); err == nil || !strings.Contains(out, "there is no token") {
+		t.Errorf("somebody without a token is answered: %v\n%s", err, out)
+	}
 	s := &stage{t: t, ctx: ctx, tenant: "demo", clients: simulate.At(url).Dial(), offers: make(chan *desk, 100)}
+	s.token = func(context.Context) (string, error) { return identity.ReadToken(tokenFile) }
 	defer s.clients.Close()
 	ann := s.desk("ann", url).available()
-	call := startProgram(t, "call", "--url", url, "--queue", "support", "--talk", "0")
+	call := startProgram(t, "call", "--url", url, "--token-file", tokenFile, "--queue", "support", "--talk", "0")
 	contact := ann.rings()
 	ann.act(contact, accept)
 	call.says(ctx, "connected to ann")
@@ -157,7 +163,7 @@ func TestUpFromTheFirstCallToTheSecondStart(t *testing.T) {
 	ann.clear()
 
 	// A little of a busy hour, and the audit, as the banner advises.
-	load := startProgram(t, "simulate", "--url", url, "--bhcc", "7200", "--agents", "20", "--minutes", "0.1", "--think", "300ms", "--wrap-up", "300ms", "--talk", "1s", "--progress=false")
+	load := startProgram(t, "simulate", "--url", url, "--token-file", tokenFile, "--bhcc", "7200", "--agents", "20", "--minutes", "0.1", "--think", "300ms", "--wrap-up", "300ms", "--talk", "1s", "--progress=false")
 	load.ends(ctx)
 	load.says(ctx, "each ended in exactly one final state")
 	p.interrupt(ctx)
@@ -197,4 +203,11 @@ func TestUpRefusesADirectoryInUse(t *testing.T) {
 		t.Errorf("a second one on the same directory: %v\n%s", err, out)
 	}
 	p.interrupt(ctx)
+}
+
+func TestUpIsForOneMachine(t *testing.T) {
+	out, err := w.busyhour(within(t, time.Minute), "up", "--data", t.TempDir(), "--listen", "0.0.0.0:0")
+	if err == nil || !strings.Contains(out, "127.0.0.1") {
+		t.Errorf("it is open to the network: %v\n%s", err, out)
+	}
 }

@@ -12,6 +12,7 @@ import (
 	routingv1 "github.com/busyhour/busyhour/api/gen/busyhour/routing/v1"
 	"github.com/busyhour/busyhour/api/gen/busyhour/routing/v1/routingv1connect"
 	"github.com/busyhour/busyhour/pkg/boot"
+	"github.com/busyhour/busyhour/pkg/edge"
 	"github.com/busyhour/busyhour/pkg/refusal"
 )
 
@@ -24,11 +25,14 @@ type actor struct {
 	good atomic.Uint32 // the pod that answered last
 }
 
-func newActor(urls []string, peers *boot.Peers) *actor {
+// newActor makes an actor. What it asks, it asks in the name of the screen's agent; own is the token of this service, for
+// screens that have none.
+func newActor(urls []string, own edge.TokenSource, peers *boot.Peers) *actor {
 	a := &actor{}
 	client := &http.Client{Transport: peers.Secure(transport())}
+	options := append(edge.ClientOptions(own), connect.WithGRPC())
 	for _, u := range urls {
-		a.pods = append(a.pods, routingv1connect.NewRoutingServiceClient(client, u, connect.WithGRPC()))
+		a.pods = append(a.pods, routingv1connect.NewRoutingServiceClient(client, u, options...))
 	}
 	return a
 }
@@ -85,6 +89,7 @@ var codes = map[connect.Code]refusal.Code{
 	connect.CodePermissionDenied:   refusal.Denied,
 	connect.CodeResourceExhausted:  refusal.Full,
 	connect.CodeUnavailable:        refusal.Unavailable,
+	connect.CodeUnauthenticated:    refusal.Unauthenticated,
 }
 
 // understood makes call-routing's refusal ours, word for word.

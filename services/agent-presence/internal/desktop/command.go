@@ -1,6 +1,7 @@
 package desktop
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"time"
@@ -8,6 +9,7 @@ import (
 	presencev1 "github.com/busyhour/busyhour/api/gen/busyhour/presence/v1"
 	routingv1 "github.com/busyhour/busyhour/api/gen/busyhour/routing/v1"
 	"github.com/busyhour/busyhour/pkg/edge"
+	"github.com/busyhour/busyhour/pkg/identity"
 	"github.com/busyhour/busyhour/pkg/refusal"
 	"github.com/busyhour/busyhour/services/agent-presence/internal/agent"
 	"github.com/busyhour/busyhour/services/agent-presence/internal/flow"
@@ -23,6 +25,7 @@ func (s *screen) run(ctx context.Context) {
 	logIn := time.AfterFunc(s.server.cfg.LogInWithin, func() { s.close(edge.CloseSilent, "no LogIn came") })
 	defer logIn.Stop()
 	defer s.leave(ctx)
+	defer func() { s.until(time.Time{}) }()
 	for {
 		frame, ok := s.read(ctx)
 		if !ok {
@@ -74,6 +77,9 @@ func (s *screen) logIn(ctx context.Context, frame *presencev1.ClientFrame) bool 
 		err = refusal.New(refusal.Invalid, "LOG_IN_FIRST", "the first frame must be LogIn")
 	}
 	if err == nil {
+		err = s.admit(ctx, cmp.Or(in.Token, s.header), in)
+	}
+	if err == nil {
 		err = s.sitDown(ctx, in)
 	}
 	if err == nil {
@@ -121,7 +127,7 @@ func (s *screen) handle(ctx context.Context, frame *presencev1.ClientFrame) {
 	if frame.GetPong() != nil {
 		return // it was heard
 	}
-	ctx, cancel := context.WithTimeout(ctx, maxCommand)
+	ctx, cancel := context.WithTimeout(identity.With(ctx, s.who), maxCommand)
 	defer cancel()
 	err := s.server.valid(frame)
 	if err == nil {
@@ -145,6 +151,8 @@ func (s *screen) carryOut(ctx context.Context, frame *presencev1.ClientFrame) er
 		return s.act(ctx, frame.RequestId, f.Act)
 	case *presencev1.ClientFrame_Resync:
 		return s.desk.resync(ctx, s)
+	case *presencev1.ClientFrame_Renew:
+		return s.renew(ctx, f.Renew)
 	case *presencev1.ClientFrame_LogIn:
 		return refusal.New(refusal.Impossible, "LOGGED_IN_ALREADY", "this screen is logged in").To("open another socket for another agent")
 	}

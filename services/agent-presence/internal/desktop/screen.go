@@ -9,6 +9,7 @@ import (
 
 	presencev1 "github.com/busyhour/busyhour/api/gen/busyhour/presence/v1"
 	"github.com/busyhour/busyhour/pkg/edge"
+	"github.com/busyhour/busyhour/pkg/identity"
 	"github.com/coder/websocket"
 )
 
@@ -27,10 +28,15 @@ type screen struct {
 	conn   *websocket.Conn
 	format format
 	socket string // names this socket; unlike id, it is new with each connection
+	header string // the token in the request's headers, which browsers cannot send
 
 	// Set by the log-in, before the desk has the screen; never changed.
 	id   string
 	desk *desk
+
+	// Of the goroutine that reads. Nil where nobody asks.
+	who  *identity.Identity
+	ends *time.Timer // when the token does
 
 	heard atomic.Int64 // when the client last sent anything, by the server's own time
 	epoch uint32       // in which the record last heard of this screen; under the desk's lock

@@ -70,6 +70,8 @@ type Parts struct {
 	Peers    *boot.Peers
 	Log      *zap.Logger
 	Registry prometheus.Registerer
+	// Token is this service's own, for screens that have none; nil: it has none.
+	Token edge.TokenSource
 	// Progress says how far the recovery of a closed tenant is. Nil: nobody knows.
 	Progress func(tenant string) rebuild.TenantStatus
 }
@@ -110,7 +112,7 @@ func New(cfg Config, p Parts) (*Server, error) {
 	}
 	s := &Server{
 		cfg: cfg, store: p.Store, flow: p.Flow, nats: p.NATS, pod: p.Pod, log: p.Log, rules: rules, began: time.Now(),
-		actor: newActor(cfg.RoutingURLs, p.Peers), far: p.Progress,
+		actor: newActor(cfg.RoutingURLs, p.Token, p.Peers), far: p.Progress,
 		gates: make(chan struct{}, 1), broken: make(chan *desk, 1<<14), stopped: make(chan struct{}),
 		desks: map[deskKey]*desk{}, opened: map[string]gate{},
 	}
@@ -141,6 +143,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	conn.SetReadLimit(maxFrame)
 	sc := newScreen(s, conn)
+	sc.header = edge.Bearer(r)
 	s.metrics.screens.Inc()
 	defer s.metrics.screens.Dec()
 	go sc.write(draining)

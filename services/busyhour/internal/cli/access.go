@@ -23,6 +23,7 @@ func newAccess() *cobra.Command {
 		printed("redis", "Print the users for Redis, as a file of ACLs", access.Redis),
 		newAccessKafka(),
 		printed("nats", "Print the users for NATS, as a part of nats-server's configuration", access.NATS),
+		newAccessMatrix(),
 	)
 	return c
 }

@@ -48,7 +48,7 @@ func call(ctx context.Context, w io.Writer, at simulate.Targets, tenant string, 
 	sw := simulate.NewSwitch(simulate.SwitchConfig{
 		Saw: func(c *simulate.Call, s simulate.Status) { tell(w, c, s) },
 		Stream: simulate.StreamConfig{
-			Tenant: tenant, Switch: "cli-" + plan.Call, URLs: at.Routing, TLS: at.TLS,
+			Tenant: tenant, Switch: "cli-" + plan.Call, URLs: at.Routing, TLS: at.TLS, Token: at.Token,
 			Refused: func(s simulate.Sent, r *routingv1.SignalRefused) {
 				if s.Signal.Kind == routingv1.SignalKind_SIGNAL_KIND_OFFERED {
 					refused <- errors.New("the call was refused: " + r.Message)

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -62,6 +63,7 @@ func (p *priority) Set(s string) error {
 type targets struct {
 	all, routing, presence, provisioning []string
 	tls                                  *tlsfiles.Files
+	tokenFile                            string
 }
 
 // tlsFlags are the flags that say who is known at https addresses, and who we are.
@@ -82,6 +84,7 @@ func targetFlags(c *cobra.Command) *targets {
 	f.StringSliceVar(&t.routing, "routing-url", nil, "addresses of call-routing, where they differ from --url")
 	f.StringSliceVar(&t.presence, "presence-url", nil, "addresses of agent-presence, where they differ from --url")
 	f.StringSliceVar(&t.provisioning, "provisioning-url", nil, "addresses of provisioning, where they differ from --url")
+	tokenFileFlag(c, &t.tokenFile)
 	return t
 }
 
@@ -103,5 +106,7 @@ func (t *targets) get() simulate.Targets {
 		}
 		return t.all
 	}
-	return simulate.Targets{Routing: or(t.routing), Presence: or(t.presence), Provisioning: or(t.provisioning), TLS: *t.tls}
+	at := simulate.Targets{Routing: or(t.routing), Presence: or(t.presence), Provisioning: or(t.provisioning), TLS: *t.tls}
+	at.Token = tokenFor(t.tokenFile, slices.Concat(at.Routing, at.Presence, at.Provisioning))
+	return at
 }

@@ -30,8 +30,8 @@ that of a "busyhour up" at --url.`,
 
 // pod are the flags that name a pod.
 type pod struct {
-	url, ops, service string
-	tls               *tlsfiles.Files
+	url, ops, service, tokenFile string
+	tls                          *tlsfiles.Files
 }
 
 func podFlags(c *cobra.Command, p *pod) {
@@ -39,6 +39,7 @@ func podFlags(c *cobra.Command, p *pod) {
 	f := c.Flags()
 	f.StringVar(&p.url, "url", "http://127.0.0.1:8080", "address of a running busyhour up")
 	f.StringVar(&p.ops, "ops-url", "", "operations port of a pod of the service, for instance http://127.0.0.1:9090")
+	tokenFileFlag(c, &p.tokenFile)
 	f.StringVar(&p.service, "service", "call-routing", strings.Join(services, ", "))
 }
 
@@ -49,7 +50,7 @@ func (p pod) get() (operate.Pod, error) {
 	if p.ops != "" {
 		return operate.Pod{URL: p.ops, TLS: *p.tls}, nil
 	}
-	return operate.Pod{URL: strings.TrimRight(p.url, "/") + "/ops/" + p.service, TLS: *p.tls}, nil
+	return operate.Pod{URL: strings.TrimRight(p.url, "/") + "/ops/" + p.service, TLS: *p.tls, Token: tokenFor(p.tokenFile, []string{p.url})}, nil
 }
 
 func newStateStatus() *cobra.Command {

@@ -37,6 +37,8 @@ type Config struct {
 	Set map[string]map[string]any
 	// TLS knows the services, and shows them who we are, if their keys make them speak TLS.
 	TLS tlsfiles.Files
+	// Environment of every process, beside its file: what an older version does not know it passes over there.
+	Environment []string
 }
 
 // Fleet is all processes.
@@ -50,7 +52,7 @@ func New(cfg Config) (*Fleet, error) {
 	f := &Fleet{cfg: cfg, processes: map[string][]*Process{}}
 	for _, s := range services {
 		for n := range cfg.Copies {
-			p := &Process{Service: s, binary: filepath.Join(cfg.Bin, s), scheme: "http", http: http.DefaultClient}
+			p := &Process{Service: s, binary: filepath.Join(cfg.Bin, s), environment: cfg.Environment, scheme: "http", http: http.DefaultClient}
 			if cfg.TLS != (tlsfiles.Files{}) {
 				secure, err := tlsfiles.NewClient(cfg.TLS, "")
 				if err != nil {

@@ -18,7 +18,8 @@ type Process struct {
 
 	binary, config, listen, ops, scheme string
 
-	http *http.Client
+	http        *http.Client
+	environment []string
 }
 
 // URL of its public port.
@@ -32,7 +33,7 @@ func (p *Process) Start() error { return p.StartAs(p.binary) }
 
 // StartAs starts another build of it, with more environment.
 func (p *Process) StartAs(binary string, environment ...string) error {
-	return p.Launch([]string{binary, "--config", p.config}, append(foreign(os.Environ()), environment...))
+	return p.Launch([]string{binary, "--config", p.config}, slices.Concat(foreign(os.Environ()), p.environment, environment))
 }
 
 // foreign drops our own variables: the configuration file says everything, and BUSYHOUR_REDIS_CLUSTER, for one, is a

@@ -11,6 +11,7 @@ import (
 	"net/url"
 	"strings"
 
+	"github.com/busyhour/busyhour/pkg/edge"
 	"github.com/busyhour/busyhour/pkg/rebuild"
 	"github.com/busyhour/busyhour/pkg/tlsfiles"
 )
@@ -21,6 +22,8 @@ type Pod struct {
 	URL string
 	// TLS knows it at an https address, and shows it who we are.
 	TLS tlsfiles.Files
+	// Token says who asks; nil: nobody, for an operations port asks nobody.
+	Token edge.TokenSource
 }
 
 // Statusz asks how the pod's tenants stand.
@@ -47,6 +50,13 @@ func (p Pod) do(ctx context.Context, method, path string, into any) error {
 		return fmt.Errorf("ops-url %q: %w", p.URL, err)
 	}
 	req.Header.Set("Accept", "application/json")
+	if p.Token != nil {
+		token, err := p.Token(ctx)
+		if err != nil {
+			return err
+		}
+		req.Header.Set("Authorization", "Bearer "+token)
+	}
 	secure, err := tlsfiles.NewClient(p.TLS, "")
 	if err != nil {
 		return err

@@ -96,7 +96,8 @@ func (l *load) startSwitches(ctx context.Context, parts *sync.WaitGroup) {
 		sw := NewSwitch(SwitchConfig{
 			Saw: l.ledger.step,
 			Stream: StreamConfig{
-				Tenant: l.cfg.Tenant, Switch: fmt.Sprintf("%s-%s-%d", l.cfg.Prefix, run, i+1), URLs: l.cfg.Targets.Routing, First: i, TLS: l.cfg.Targets.TLS,
+				Tenant: l.cfg.Tenant, Switch: fmt.Sprintf("%s-%s-%d", l.cfg.Prefix, run, i+1), URLs: l.cfg.Targets.Routing, First: i,
+				TLS: l.cfg.Targets.TLS, Token: l.cfg.Targets.Token,
 				Duplicates: l.cfg.Duplicates, Random: l.random(uint64(i) + 1),
 				Sent:    l.cfg.Watch.Sent,
 				Acked:   l.acked,
@@ -140,7 +141,7 @@ func (l *load) logIn(ctx, stay context.Context, parts *sync.WaitGroup) error {
 	for i := range l.cfg.Agents {
 		a := &agent{habits: &l.cfg.Habits, watch: &l.cfg.Watch, ledger: l.ledger, idle: &l.idle, random: l.random(uint64(i) + 1_000_000), done: map[string]routingv1.ContactState{}}
 		a.screen = NewScreen(ScreenConfig{
-			Tenant: l.cfg.Tenant, Agent: l.cfg.AgentID(i), URLs: l.cfg.Targets.Presence, First: i, HTTP: l.screens,
+			Tenant: l.cfg.Tenant, Agent: l.cfg.AgentID(i), URLs: l.cfg.Targets.Presence, First: i, HTTP: l.screens, Token: l.cfg.Targets.Token,
 			Saw: a.saw, Lost: a.lost,
 		})
 		l.agents = append(l.agents, a)

@@ -16,6 +16,7 @@ import (
 
 	presencev1 "github.com/busyhour/busyhour/api/gen/busyhour/presence/v1"
 	routingv1 "github.com/busyhour/busyhour/api/gen/busyhour/routing/v1"
+	"github.com/busyhour/busyhour/pkg/edge"
 )
 
 // Subprotocol of binary frames.
@@ -36,6 +37,8 @@ type ScreenConfig struct {
 	URLs  []string
 	First int
 	HTTP  *http.Client // nil: http.DefaultClient
+	// Token says who logs in; nil: nobody.
+	Token edge.TokenSource
 
 	Saw func(*Screen, Seen)
 	// Lost is called when a connection ended other than by ctx or LogOut, with why.
@@ -227,7 +230,11 @@ func (s *Screen) connect(ctx context.Context) error {
 	if conn.Subprotocol() != Subprotocol {
 		return fmt.Errorf("the server does not speak %s", Subprotocol)
 	}
-	if err := send(conn, s.logIn()); err != nil {
+	in, err := s.logIn(ctx)
+	if err == nil {
+		err = send(conn, in)
+	}
+	if err != nil {
 		return err
 	}
 	var buffer bytes.Buffer
@@ -266,12 +273,19 @@ func (s *Screen) pick() string {
 	return desktopURL(u)
 }
 
-func (s *Screen) logIn() *presencev1.ClientFrame {
+func (s *Screen) logIn(ctx context.Context) (*presencev1.ClientFrame, error) {
+	token := ""
+	if s.cfg.Token != nil {
+		var err error
+		if token, err = s.cfg.Token(ctx); err != nil {
+			return nil, err
+		}
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return &presencev1.ClientFrame{RequestId: logInRequest, Frame: &presencev1.ClientFrame_LogIn{LogIn: &presencev1.LogIn{
-		Tenant: s.cfg.Tenant, AgentId: s.cfg.Agent, ScreenId: s.view.ScreenID,
-	}}}
+		Tenant: s.cfg.Tenant, AgentId: s.cfg.Agent, ScreenId: s.view.ScreenID, Token: token,
+	}}}, nil
 }
 
 // take handles one frame from the server. It fails only when the log-in was refused.

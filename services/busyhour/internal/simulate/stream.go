@@ -13,6 +13,7 @@ import (
 
 	routingv1 "github.com/busyhour/busyhour/api/gen/busyhour/routing/v1"
 	"github.com/busyhour/busyhour/api/gen/busyhour/routing/v1/routingv1connect"
+	"github.com/busyhour/busyhour/pkg/edge"
 	"github.com/busyhour/busyhour/pkg/tlsfiles"
 )
 
@@ -32,6 +33,8 @@ type StreamConfig struct {
 	First int
 	// TLS knows those at https addresses.
 	TLS tlsfiles.Files
+	// Token says who asks; nil: nobody.
+	Token edge.TokenSource
 	// Duplicates is the share of signals that are deliberately sent twice, later and out of order.
 	Duplicates float64
 	// Random draws them; it belongs to the stream. Nil: not seeded.
@@ -98,7 +101,7 @@ func NewStream(cfg StreamConfig) *Stream {
 	s := &Stream{cfg: cfg, id: newID(), boot: newID(), wake: make(chan struct{}, 1), window: newWindow(), heard: map[string]uint64{}, at: cfg.First}
 	for _, u := range cfg.URLs {
 		h := newHTTP2(s.cfg.TLS)
-		s.clients = append(s.clients, routingv1connect.NewSignalingServiceClient(h, u, connect.WithGRPC()))
+		s.clients = append(s.clients, routingv1connect.NewSignalingServiceClient(h, u, connect.WithGRPC(), edge.WithToken(cfg.Token)))
 		s.closers = append(s.closers, h.CloseIdleConnections)
 	}
 	return s

@@ -16,6 +16,7 @@ import (
 	"github.com/busyhour/busyhour/api/gen/busyhour/provisioning/v1/provisioningv1connect"
 	routingv1 "github.com/busyhour/busyhour/api/gen/busyhour/routing/v1"
 	"github.com/busyhour/busyhour/api/gen/busyhour/routing/v1/routingv1connect"
+	"github.com/busyhour/busyhour/pkg/edge"
 	"github.com/busyhour/busyhour/pkg/tlsfiles"
 )
 
@@ -25,6 +26,8 @@ type Targets struct {
 	Routing, Presence, Provisioning []string
 	// TLS knows those at https addresses, and shows them who we are.
 	TLS tlsfiles.Files
+	// Token says who asks; nil: nobody.
+	Token edge.TokenSource `json:"-"`
 }
 
 // At is a Busyhour that has all services at the same addresses.
@@ -65,16 +68,17 @@ type Clients struct {
 // Dial makes the clients; nothing is connected yet.
 func (t Targets) Dial() *Clients {
 	c := &Clients{http: newHTTP2(t.TLS)}
+	options := []connect.ClientOption{connect.WithGRPC(), edge.WithToken(t.Token)}
 	for _, u := range t.Routing {
-		c.Routing = append(c.Routing, routingv1connect.NewRoutingServiceClient(c.http, u, connect.WithGRPC()))
+		c.Routing = append(c.Routing, routingv1connect.NewRoutingServiceClient(c.http, u, options...))
 	}
 	for _, u := range t.Presence {
-		c.Presence = append(c.Presence, presencev1connect.NewPresenceServiceClient(c.http, u, connect.WithGRPC()))
+		c.Presence = append(c.Presence, presencev1connect.NewPresenceServiceClient(c.http, u, options...))
 	}
 	for _, u := range t.Provisioning {
-		c.Directory = append(c.Directory, provisioningv1connect.NewDirectoryServiceClient(c.http, u, connect.WithGRPC()))
-		c.Jobs = append(c.Jobs, provisioningv1connect.NewJobServiceClient(c.http, u, connect.WithGRPC()))
-		c.Reconciler = append(c.Reconciler, provisioningv1connect.NewReconcileServiceClient(c.http, u, connect.WithGRPC()))
+		c.Directory = append(c.Directory, provisioningv1connect.NewDirectoryServiceClient(c.http, u, options...))
+		c.Jobs = append(c.Jobs, provisioningv1connect.NewJobServiceClient(c.http, u, options...))
+		c.Reconciler = append(c.Reconciler, provisioningv1connect.NewReconcileServiceClient(c.http, u, options...))
 	}
 	return c
 }

@@ -3,11 +3,11 @@ package up
 import (
 	"context"
 	"fmt"
-	"net"
 	"net/http"
 	"strings"
 	"time"
 
+	"github.com/busyhour/busyhour/api/access"
 	routingv1 "github.com/busyhour/busyhour/api/gen/busyhour/routing/v1"
 	"github.com/busyhour/busyhour/pkg/edge"
 	"github.com/busyhour/busyhour/services/busyhour/internal/simulate"
@@ -25,22 +25,25 @@ const (
 type demo struct {
 	cfg     Config
 	url     string
+	tokens  *tokens
 	began   time.Time
 	targets simulate.Targets
 	calls   *simulate.Switch
 }
 
-func newDemo(url string, cfg Config, began time.Time) *demo {
+func newDemo(url string, cfg Config, tokens *tokens, began time.Time) *demo {
 	at := simulate.At(url)
-	return &demo{cfg: cfg, url: url, began: began, targets: at, calls: simulate.NewSwitch(simulate.SwitchConfig{
+	at.Token = tokens.command
+	return &demo{cfg: cfg, url: url, tokens: tokens, began: began, targets: at, calls: simulate.NewSwitch(simulate.SwitchConfig{
 		Adopt:  true, // calls outlive this process, their switch should too
-		Stream: simulate.StreamConfig{Tenant: Tenant, Switch: demoSwitch, URLs: at.Routing},
+		Stream: simulate.StreamConfig{Tenant: Tenant, Switch: demoSwitch, URLs: at.Routing, Token: at.Token},
 	})}
 }
 
 // mount adds the way to place a call from a page or with curl.
 func (d *demo) mount(e *edge.Server) {
 	var protect http.CrossOriginProtection
+	e.Allow(nil, edge.Rule{Route: "POST /demo/calls", Roles: []string{access.Switch, access.Admin}})
 	e.Handle("POST /demo/calls", protect.Handler(http.HandlerFunc(d.place)))
 }
 
@@ -104,31 +107,27 @@ func (d *demo) banner() {
 	fmt.Fprintf(d.cfg.Out, `
 Busyhour is up, %.1f s after its start: everything in one process, on embedded Kafka, Redis and NATS. For development.
 
-  open              %[2]s  log in as ann (or bob, carla, dmitri …) and go available
+  open              %[2]s/#token=%[6]s
+                    log in as ann (or bob, carla, dmitri …) and go available
   place a call      %[3]s call --queue support%[4]s
-  or with curl      curl -X POST '%[2]s/demo/calls?queue=support'
+  or with curl      curl -X POST -H "authorization: Bearer $(cat %[7]s)" '%[2]s/demo/calls?queue=support'
   a busy hour       %[3]s simulate --bhcc 20000 --agents 150 --minutes 1%[4]s
-  ask the API       curl -H 'content-type: application/json' -d '{"tenant":"demo"}' %[2]s/busyhour.routing.v1.RoutingService/GetQueueFigures
-  metrics           %[2]s/ops/call-routing/metrics (agent-presence, provisioning)
+  ask the API       curl -H "authorization: Bearer $(cat %[7]s)" -H 'content-type: application/json' -d '{"tenant":"demo"}' %[2]s/busyhour.routing.v1.RoutingService/GetQueueFigures
+  metrics           %[2]s/ops/call-routing/metrics (agent-presence, provisioning), with the same token
   the log           %[5]s  the next start brings the state back from it
 
-Ctrl-C ends it.
-`, time.Since(d.began).Seconds(), d.url, d.cfg.Self, d.urlFlag(), d.cfg.Data)
-	if !d.loopback() {
-		fmt.Fprintf(d.cfg.Out, "\nWARNING: %s is open to the network, and nobody is asked for a password.\n", d.cfg.Listen)
-	}
+The token in the first line may be any agent. Commands on this machine find theirs in %[7]s. Ctrl-C ends it.
+`, time.Since(d.began).Seconds(), d.url, d.cfg.Self, d.flags(), d.cfg.Data, d.tokens.page, d.tokens.file)
 }
 
-// urlFlag is what the other commands need to find us, if anything.
-func (d *demo) urlFlag() string {
-	if strings.HasSuffix(d.url, "127.0.0.1:8080") {
-		return ""
+// flags are what the other commands need to find us, if anything.
+func (d *demo) flags() string {
+	flags := ""
+	if !strings.HasSuffix(d.url, "127.0.0.1:8080") {
+		flags += " --url " + d.url
 	}
-	return " --url " + d.url
-}
-
-func (d *demo) loopback() bool {
-	host, _, err := net.SplitHostPort(d.cfg.Listen)
-	ip := net.ParseIP(host)
-	return err == nil && (host == "localhost" || ip != nil && ip.IsLoopback())
+	if d.tokens.file != TokenFile {
+		flags += " --token-file " + d.tokens.file
+	}
+	return flags
 }

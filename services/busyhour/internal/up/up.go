@@ -15,9 +15,11 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/busyhour/busyhour/api/access"
 	"github.com/busyhour/busyhour/pkg/boot"
 	"github.com/busyhour/busyhour/pkg/config"
 	"github.com/busyhour/busyhour/pkg/edge"
+	"github.com/busyhour/busyhour/pkg/identity"
 	"github.com/busyhour/busyhour/pkg/telemetry"
 	presence "github.com/busyhour/busyhour/services/agent-presence"
 	routing "github.com/busyhour/busyhour/services/call-routing"
@@ -42,6 +44,9 @@ const Tenant = "demo"
 // Run runs everything until ctx ends.
 func Run(ctx context.Context, cfg Config) (err error) {
 	began := time.Now()
+	if !boot.Loopback(cfg.Listen) {
+		return fmt.Errorf("--listen %s: this is for one machine, whose addresses are 127.0.0.1, [::1] and localhost; for others run the services (README.md)", cfg.Listen)
+	}
 	unlock, err := lock(cfg.Data)
 	if err != nil {
 		return err
@@ -59,16 +64,24 @@ func Run(ctx context.Context, cfg Config) (err error) {
 	if err := servers.topics(ctx); err != nil {
 		return err
 	}
-	front := edge.NewServer(edge.ServerConfig{Listen: cfg.Listen, Grace: 3 * time.Second}, log, telemetry.Registry())
+	tokens, err := newTokens(cfg.Data)
+	if err != nil {
+		return err
+	}
+	callers, err := identity.New(tokens.issuer.auth(), log)
+	if err != nil {
+		return err
+	}
+	front := edge.NewServer(edge.ServerConfig{Listen: cfg.Listen, Grace: 3 * time.Second, Callers: callers}, log, telemetry.Registry())
 	if err := front.Open(); err != nil {
 		return err
 	}
-	s := &stack{cfg: cfg, servers: servers, front: front, url: urlOf(front.Addr())}
+	s := &stack{cfg: cfg, servers: servers, front: front, url: urlOf(front.Addr()), tokens: tokens}
 	defer func() { err = errors.Join(err, s.close()) }()
 	if err := s.build(ctx); err != nil {
 		return err
 	}
-	demo := newDemo(s.url, cfg, began)
+	demo := newDemo(s.url, cfg, tokens, began)
 	demo.mount(front)
 	parts := append(s.parts,
 		boot.Part{Name: "edge", Run: front.Run},
@@ -92,6 +105,7 @@ type stack struct {
 	servers *servers
 	front   *edge.Server
 	url     string
+	tokens  *tokens
 
 	services []boot.Server
 	parts    []boot.Part
@@ -117,6 +131,7 @@ func add[C any, S boot.Server](ctx context.Context, s *stack, name string,
 	flags = append(flags,
 		"--tenants="+Tenant, "--pod=up", "--grace=3s",
 		"--kafka.brokers="+s.servers.kafka.Addr, "--redis.addresses="+s.servers.redis.Addr, "--redis.cluster=false", "--nats.url="+s.servers.nats.URL,
+		"--auth.jwks="+s.tokens.issuer.jwks, "--auth.audience="+audience, "--auth.issuer=", "--auth.anonymous=false",
 		"--log.level="+s.cfg.Log.Level, "--log.format="+s.cfg.Log.Format,
 	)
 	if err := config.Load(name, cfg, flags); err != nil {
@@ -133,6 +148,7 @@ func add[C any, S boot.Server](ctx context.Context, s *stack, name string,
 	}
 	svc.Mount(s.front)
 	ops := "/ops/" + name
+	s.front.Allow(nil, edge.Rule{Route: ops + "/", Roles: []string{access.Admin}})
 	s.front.Handle(ops+"/", http.StripPrefix(ops, edge.OpsHandler(b.Registry, svc.Ready, svc.Operations())))
 	s.services = append(s.services, svc)
 	s.parts = append(s.parts, boot.Part{Name: name, Run: svc.Run})

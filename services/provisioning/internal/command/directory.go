@@ -16,12 +16,9 @@ type Directory struct{ flow *flow.Flow }
 // NewDirectory makes a Directory.
 func NewDirectory(f *flow.Flow) *Directory { return &Directory{f} }
 
-// actor of what comes in here. Who calls is not known before there is authentication.
-const actor = "api"
-
 // CreateAgent makes an agent.
 func (d *Directory) CreateAgent(ctx context.Context, req *connect.Request[provisioningv1.CreateAgentRequest]) (*connect.Response[provisioningv1.CreateAgentResponse], error) {
-	s, err := d.flow.CreateAgent(ctx, req.Msg.GetTenant(), actor, req.Msg.GetAgent())
+	s, err := d.flow.CreateAgent(ctx, req.Msg.GetTenant(), actorOf(ctx, ""), req.Msg.GetAgent())
 	if err != nil {
 		return nil, err
 	}
@@ -30,7 +27,7 @@ func (d *Directory) CreateAgent(ctx context.Context, req *connect.Request[provis
 
 // UpdateAgent replaces an agent.
 func (d *Directory) UpdateAgent(ctx context.Context, req *connect.Request[provisioningv1.UpdateAgentRequest]) (*connect.Response[provisioningv1.UpdateAgentResponse], error) {
-	s, err := d.flow.UpdateAgent(ctx, req.Msg.GetTenant(), actor, req.Msg.GetAgent(), req.Msg.GetIfRevision())
+	s, err := d.flow.UpdateAgent(ctx, req.Msg.GetTenant(), actorOf(ctx, ""), req.Msg.GetAgent(), req.Msg.GetIfRevision())
 	if err != nil {
 		return nil, err
 	}
@@ -39,7 +36,7 @@ func (d *Directory) UpdateAgent(ctx context.Context, req *connect.Request[provis
 
 // DeleteAgent deletes an agent.
 func (d *Directory) DeleteAgent(ctx context.Context, req *connect.Request[provisioningv1.DeleteAgentRequest]) (*connect.Response[provisioningv1.DeleteAgentResponse], error) {
-	s, err := d.flow.DeleteAgent(ctx, req.Msg.GetTenant(), actor, req.Msg.GetId())
+	s, err := d.flow.DeleteAgent(ctx, req.Msg.GetTenant(), actorOf(ctx, ""), req.Msg.GetId())
 	if err != nil {
 		return nil, err
 	}
@@ -74,7 +71,7 @@ func (d *Directory) ListAgents(ctx context.Context, req *connect.Request[provisi
 
 // CreateQueue makes a queue.
 func (d *Directory) CreateQueue(ctx context.Context, req *connect.Request[provisioningv1.CreateQueueRequest]) (*connect.Response[provisioningv1.CreateQueueResponse], error) {
-	s, err := d.flow.CreateQueue(ctx, req.Msg.GetTenant(), actor, req.Msg.GetQueue())
+	s, err := d.flow.CreateQueue(ctx, req.Msg.GetTenant(), actorOf(ctx, ""), req.Msg.GetQueue())
 	if err != nil {
 		return nil, err
 	}
@@ -83,7 +80,7 @@ func (d *Directory) CreateQueue(ctx context.Context, req *connect.Request[provis
 
 // UpdateQueue replaces a queue.
 func (d *Directory) UpdateQueue(ctx context.Context, req *connect.Request[provisioningv1.UpdateQueueRequest]) (*connect.Response[provisioningv1.UpdateQueueResponse], error) {
-	s, err := d.flow.UpdateQueue(ctx, req.Msg.GetTenant(), actor, req.Msg.GetQueue(), req.Msg.GetIfRevision())
+	s, err := d.flow.UpdateQueue(ctx, req.Msg.GetTenant(), actorOf(ctx, ""), req.Msg.GetQueue(), req.Msg.GetIfRevision())
 	if err != nil {
 		return nil, err
 	}
@@ -92,7 +89,7 @@ func (d *Directory) UpdateQueue(ctx context.Context, req *connect.Request[provis
 
 // DeleteQueue deletes a queue that no agent serves.
 func (d *Directory) DeleteQueue(ctx context.Context, req *connect.Request[provisioningv1.DeleteQueueRequest]) (*connect.Response[provisioningv1.DeleteQueueResponse], error) {
-	s, err := d.flow.DeleteQueue(ctx, req.Msg.GetTenant(), actor, req.Msg.GetId())
+	s, err := d.flow.DeleteQueue(ctx, req.Msg.GetTenant(), actorOf(ctx, ""), req.Msg.GetId())
 	if err != nil {
 		return nil, err
 	}

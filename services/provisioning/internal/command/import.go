@@ -23,7 +23,7 @@ func (j *Job) ImportAgents(ctx context.Context, req *connect.Request[provisionin
 		err = j.flow.CheckImport(ctx, m.GetTenant(), im)
 	} else {
 		made, err = j.flow.Import(ctx, job.Order{
-			Tenant: m.GetTenant(), RequestID: m.GetRequestId(), Actor: orAPI(m.GetActor()), Priority: m.GetPriority(),
+			Tenant: m.GetTenant(), RequestID: m.GetRequestId(), Actor: actorOf(ctx, m.GetActor()), Priority: m.GetPriority(),
 			File: tally.File(m.GetFileName()),
 		}, im)
 	}

@@ -1,12 +1,14 @@
 package command
 
 import (
+	"cmp"
 	"context"
 	"strconv"
 
 	"connectrpc.com/connect"
 
 	provisioningv1 "github.com/busyhour/busyhour/api/gen/busyhour/provisioning/v1"
+	"github.com/busyhour/busyhour/pkg/identity"
 	"github.com/busyhour/busyhour/services/provisioning/internal/flow"
 	"github.com/busyhour/busyhour/services/provisioning/internal/job"
 )
@@ -20,7 +22,7 @@ func NewJob(f *flow.Flow) *Job { return &Job{flow: f} }
 // CreateJob takes a job.
 func (j *Job) CreateJob(ctx context.Context, req *connect.Request[provisioningv1.CreateJobRequest]) (*connect.Response[provisioningv1.CreateJobResponse], error) {
 	made, err := j.flow.CreateJob(ctx, job.Order{
-		Tenant: req.Msg.GetTenant(), RequestID: req.Msg.GetRequestId(), Actor: orAPI(req.Msg.GetActor()), Items: req.Msg.GetItems(),
+		Tenant: req.Msg.GetTenant(), RequestID: req.Msg.GetRequestId(), Actor: actorOf(ctx, req.Msg.GetActor()), Items: req.Msg.GetItems(),
 		Priority: req.Msg.GetPriority(),
 	})
 	if err != nil {
@@ -71,7 +73,7 @@ func (j *Job) ListJobs(ctx context.Context, req *connect.Request[provisioningv1.
 
 // PauseJob lets no further item begin.
 func (j *Job) PauseJob(ctx context.Context, req *connect.Request[provisioningv1.PauseJobRequest]) (*connect.Response[provisioningv1.PauseJobResponse], error) {
-	paused, err := j.flow.PauseJob(ctx, req.Msg.GetTenant(), req.Msg.GetId(), orAPI(req.Msg.GetActor()))
+	paused, err := j.flow.PauseJob(ctx, req.Msg.GetTenant(), req.Msg.GetId(), actorOf(ctx, req.Msg.GetActor()))
 	if err != nil {
 		return nil, err
 	}
@@ -80,7 +82,7 @@ func (j *Job) PauseJob(ctx context.Context, req *connect.Request[provisioningv1.
 
 // ResumeJob lets a paused job go on.
 func (j *Job) ResumeJob(ctx context.Context, req *connect.Request[provisioningv1.ResumeJobRequest]) (*connect.Response[provisioningv1.ResumeJobResponse], error) {
-	resumed, err := j.flow.ResumeJob(ctx, req.Msg.GetTenant(), req.Msg.GetId(), orAPI(req.Msg.GetActor()))
+	resumed, err := j.flow.ResumeJob(ctx, req.Msg.GetTenant(), req.Msg.GetId(), actorOf(ctx, req.Msg.GetActor()))
 	if err != nil {
 		return nil, err
 	}
@@ -89,7 +91,7 @@ func (j *Job) ResumeJob(ctx context.Context, req *connect.Request[provisioningv1
 
 // CancelJob ends what has not begun.
 func (j *Job) CancelJob(ctx context.Context, req *connect.Request[provisioningv1.CancelJobRequest]) (*connect.Response[provisioningv1.CancelJobResponse], error) {
-	cancelled, err := j.flow.CancelJob(ctx, req.Msg.GetTenant(), req.Msg.GetId(), orAPI(req.Msg.GetActor()))
+	cancelled, err := j.flow.CancelJob(ctx, req.Msg.GetTenant(), req.Msg.GetId(), actorOf(ctx, req.Msg.GetActor()))
 	if err != nil {
 		return nil, err
 	}
@@ -99,7 +101,7 @@ func (j *Job) CancelJob(ctx context.Context, req *connect.Request[provisioningv1
 // RetryJob makes a job of another's failed items.
 func (j *Job) RetryJob(ctx context.Context, req *connect.Request[provisioningv1.RetryJobRequest]) (*connect.Response[provisioningv1.RetryJobResponse], error) {
 	made, err := j.flow.RetryJob(ctx, job.Order{
-		Tenant: req.Msg.GetTenant(), RequestID: req.Msg.GetRequestId(), Actor: orAPI(req.Msg.GetActor()), Priority: req.Msg.GetPriority(),
+		Tenant: req.Msg.GetTenant(), RequestID: req.Msg.GetRequestId(), Actor: actorOf(ctx, req.Msg.GetActor()), Priority: req.Msg.GetPriority(),
 		RetryOf: req.Msg.GetId(),
 	})
 	if err != nil {
@@ -108,9 +110,7 @@ func (j *Job) RetryJob(ctx context.Context, req *connect.Request[provisioningv1.
 	return connect.NewResponse(&provisioningv1.RetryJobResponse{Job: made}), nil
 }
 
-func orAPI(a string) string {
-	if a == "" {
-		return actor
-	}
-	return a
+// actorOf is who asks: by their token, with what they say themselves; without both it is the API.
+func actorOf(ctx context.Context, says string) string {
+	return cmp.Or(identity.Actor(ctx, says), "api")
 }

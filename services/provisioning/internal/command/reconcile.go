@@ -18,7 +18,7 @@ func NewReconcile(r *reconcile.Reconciler) *Reconcile { return &Reconcile{r} }
 // Reconcile begins a round.
 func (r *Reconcile) Reconcile(ctx context.Context, req *connect.Request[provisioningv1.ReconcileRequest]) (*connect.Response[provisioningv1.ReconcileResponse], error) {
 	m := req.Msg
-	report, err := r.reconciler.Ask(ctx, reconcile.Wish{Tenant: m.GetTenant(), Actor: orAPI(m.GetActor()), DryRun: m.GetDryRun(), Agent: m.GetAgentId()})
+	report, err := r.reconciler.Ask(ctx, reconcile.Wish{Tenant: m.GetTenant(), Actor: actorOf(ctx, m.GetActor()), DryRun: m.GetDryRun(), Agent: m.GetAgentId()})
 	if err != nil {
 		return nil, err
 	}

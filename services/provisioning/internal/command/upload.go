@@ -21,7 +21,7 @@ func (j *Job) UploadJob(ctx context.Context, stream *connect.ClientStream[provis
 	if err != nil {
 		return nil, err
 	}
-	o := job.Order{Tenant: h.GetTenant(), RequestID: h.GetRequestId(), Actor: orAPI(h.GetActor()), Priority: h.GetPriority()}
+	o := job.Order{Tenant: h.GetTenant(), RequestID: h.GetRequestId(), Actor: actorOf(ctx, h.GetActor()), Priority: h.GetPriority()}
 	im, err := u.read(&o)
 	if err != nil {
 		return nil, err

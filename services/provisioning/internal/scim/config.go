@@ -11,7 +11,7 @@ import (
 // Config of the server.
 type Config struct {
 	Enabled   bool   `key:"enabled" default:"true" doc:"Whether identity providers may push users and groups under /scim/v2/{tenant}/."`
-	Token     string `key:"token" doc:"What they send as Authorization: Bearer. Without a token whoever reaches this service is answered, as by its other APIs." secret:"true"`
+	Token     string `key:"token" doc:"What they may send as Authorization: Bearer beside the tokens that the other APIs take (auth.issuer), for any tenant." secret:"true"`
 	TokenFile string `key:"token_file" doc:"File with the token, instead of token. It is read for each request, so a new token needs no restart."`
 }
 

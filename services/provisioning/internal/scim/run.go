@@ -6,6 +6,7 @@ import (
 	"time"
 
 	provisioningv1 "github.com/busyhour/busyhour/api/gen/busyhour/provisioning/v1"
+	"github.com/busyhour/busyhour/pkg/identity"
 	"github.com/busyhour/busyhour/pkg/refusal"
 	"github.com/busyhour/busyhour/services/provisioning/internal/flow"
 	"github.com/busyhour/busyhour/services/provisioning/internal/job"
@@ -44,7 +45,7 @@ func NewRuns(jobs Jobs) *Runs { return &Runs{jobs} }
 func (r *Runs) Run(ctx context.Context, tenant string, items []*provisioningv1.Item) ([]string, error) {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	j, err := r.jobs.CreateJob(ctx, job.Order{Tenant: tenant, RequestID: "scim-" + rand.Text(), Actor: actor, Items: items})
+	j, err := r.jobs.CreateJob(ctx, job.Order{Tenant: tenant, RequestID: "scim-" + rand.Text(), Actor: identity.Actor(ctx, actor), Items: items})
 	if err != nil {
 		return nil, err
 	}

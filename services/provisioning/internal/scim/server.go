@@ -16,6 +16,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/busyhour/busyhour/pkg/edge"
+	"github.com/busyhour/busyhour/pkg/identity"
 )
 
 // Path is where the server is mounted.
@@ -86,30 +87,35 @@ func failed(p *problem) *answer { return &answer{status: p.status, body: p.body(
 
 // enter lets the caller in and reads what they ask.
 func (s *Server) enter(w http.ResponseWriter, r *http.Request) (*answer, error) {
-	if err := s.authorize(w, r); err != nil {
+	who, err := s.authorize(w, r)
+	if err != nil {
 		return nil, err
 	}
 	in, err := readRequest(w, r)
 	if err != nil {
 		return nil, err
 	}
-	return s.answer(r.Context(), in)
+	return s.answer(identity.With(r.Context(), who), in)
 }
 
-func (s *Server) authorize(w http.ResponseWriter, r *http.Request) error {
+// authorize takes the token of scim.token, which identity providers keep for years, or one as our other APIs take it.
+func (s *Server) authorize(w http.ResponseWriter, r *http.Request) (*identity.Identity, error) {
 	token, err := s.cfg.token()
-	switch {
-	case err != nil:
-		return fmt.Errorf("read the token of identity providers: %w", err)
-	case token == "":
-		return nil
+	if err != nil {
+		return nil, fmt.Errorf("read the token of identity providers: %w", err)
 	}
-	kind, sent, _ := strings.Cut(r.Header.Get("Authorization"), " ")
-	if strings.EqualFold(kind, "Bearer") && subtle.ConstantTimeCompare([]byte(strings.TrimSpace(sent)), []byte(token)) == 1 {
-		return nil
+	sent := edge.Bearer(r)
+	if token != "" && subtle.ConstantTimeCompare([]byte(sent), []byte(token)) == 1 {
+		return &identity.Identity{Anonymous: true}, nil
 	}
-	w.Header().Set("WWW-Authenticate", `Bearer realm="scim"`)
-	return no(http.StatusUnauthorized, "send Authorization: Bearer with the token of scim.token")
+	who, err := edge.AdmitTenant(r.Context(), sent, r.PathValue("tenant"))
+	if err == nil && token != "" && (who == nil || who.Anonymous) {
+		err = no(http.StatusUnauthorized, "send Authorization: Bearer with the token of scim.token")
+	}
+	if err != nil && problemOf(err).status == http.StatusUnauthorized {
+		w.Header().Set("WWW-Authenticate", `Bearer realm="scim"`)
+	}
+	return who, err
 }
 
 func readRequest(w http.ResponseWriter, r *http.Request) (*request, error) {

@@ -41,6 +41,7 @@ type ClientFrame struct {
 	//	*ClientFrame_Act
 	//	*ClientFrame_Resync
 	//	*ClientFrame_Pong
+	//	*ClientFrame_Renew
 	Frame         isClientFrame_Frame `protobuf_oneof:"frame"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -144,6 +145,15 @@ func (x *ClientFrame) GetPong() *Pong {
 	return nil
 }
 
+func (x *ClientFrame) GetRenew() *Renew {
+	if x != nil {
+		if x, ok := x.Frame.(*ClientFrame_Renew); ok {
+			return x.Renew
+		}
+	}
+	return nil
+}
+
 type isClientFrame_Frame interface {
 	isClientFrame_Frame()
 }
@@ -173,6 +183,11 @@ type ClientFrame_Pong struct {
 	Pong *Pong `protobuf:"bytes,7,opt,name=pong,proto3,oneof"`
 }
 
+type ClientFrame_Renew struct {
+	// The session goes on with another token.
+	Renew *Renew `protobuf:"bytes,8,opt,name=renew,proto3,oneof"`
+}
+
 func (*ClientFrame_LogIn) isClientFrame_Frame() {}
 
 func (*ClientFrame_LogOut) isClientFrame_Frame() {}
@@ -185,12 +200,16 @@ func (*ClientFrame_Resync) isClientFrame_Frame() {}
 
 func (*ClientFrame_Pong) isClientFrame_Frame() {}
 
+func (*ClientFrame_Renew) isClientFrame_Frame() {}
+
 type LogIn struct {
 	state   protoimpl.MessageState `protogen:"open.v1"`
 	Tenant  string                 `protobuf:"bytes,1,opt,name=tenant,proto3" json:"tenant,omitempty"`
 	AgentId string                 `protobuf:"bytes,2,opt,name=agent_id,json=agentId,proto3" json:"agent_id,omitempty"`
 	// The screen's own id, kept over reconnects. New screens leave it empty and are told one.
-	ScreenId      string `protobuf:"bytes,3,opt,name=screen_id,json=screenId,proto3" json:"screen_id,omitempty"`
+	ScreenId string `protobuf:"bytes,3,opt,name=screen_id,json=screenId,proto3" json:"screen_id,omitempty"`
+	// Says who logs in, where that is asked for and the request had no Authorization header, which browsers cannot send.
+	Token         string `protobuf:"bytes,4,opt,name=token,proto3" json:"token,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -246,6 +265,58 @@ func (x *LogIn) GetScreenId() string {
 	return ""
 }
 
+func (x *LogIn) GetToken() string {
+	if x != nil {
+		return x.Token
+	}
+	return ""
+}
+
+// Renew keeps a session that would end with its token, by one that expires later. It is for the same agent.
+type Renew struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Token         string                 `protobuf:"bytes,1,opt,name=token,proto3" json:"token,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Renew) Reset() {
+	*x = Renew{}
+	mi := &file_busyhour_presence_v1_desktop_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Renew) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Renew) ProtoMessage() {}
+
+func (x *Renew) ProtoReflect() protoreflect.Message {
+	mi := &file_busyhour_presence_v1_desktop_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Renew.ProtoReflect.Descriptor instead.
+func (*Renew) Descriptor() ([]byte, []int) {
+	return file_busyhour_presence_v1_desktop_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *Renew) GetToken() string {
+	if x != nil {
+		return x.Token
+	}
+	return ""
+}
+
 // LogOut ends this screen. The last screen to leave takes the agent offline.
 type LogOut struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -255,7 +326,7 @@ type LogOut struct {
 
 func (x *LogOut) Reset() {
 	*x = LogOut{}
-	mi := &file_busyhour_presence_v1_desktop_proto_msgTypes[2]
+	mi := &file_busyhour_presence_v1_desktop_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -267,7 +338,7 @@ func (x *LogOut) String() string {
 func (*LogOut) ProtoMessage() {}
 
 func (x *LogOut) ProtoReflect() protoreflect.Message {
-	mi := &file_busyhour_presence_v1_desktop_proto_msgTypes[2]
+	mi := &file_busyhour_presence_v1_desktop_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -280,7 +351,7 @@ func (x *LogOut) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LogOut.ProtoReflect.Descriptor instead.
 func (*LogOut) Descriptor() ([]byte, []int) {
-	return file_busyhour_presence_v1_desktop_proto_rawDescGZIP(), []int{2}
+	return file_busyhour_presence_v1_desktop_proto_rawDescGZIP(), []int{3}
 }
 
 type SetStatus struct {
@@ -293,7 +364,7 @@ type SetStatus struct {
 
 func (x *SetStatus) Reset() {
 	*x = SetStatus{}
-	mi := &file_busyhour_presence_v1_desktop_proto_msgTypes[3]
+	mi := &file_busyhour_presence_v1_desktop_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -305,7 +376,7 @@ func (x *SetStatus) String() string {
 func (*SetStatus) ProtoMessage() {}
 
 func (x *SetStatus) ProtoReflect() protoreflect.Message {
-	mi := &file_busyhour_presence_v1_desktop_proto_msgTypes[3]
+	mi := &file_busyhour_presence_v1_desktop_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -318,7 +389,7 @@ func (x *SetStatus) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SetStatus.ProtoReflect.Descriptor instead.
 func (*SetStatus) Descriptor() ([]byte, []int) {
-	return file_busyhour_presence_v1_desktop_proto_rawDescGZIP(), []int{3}
+	return file_busyhour_presence_v1_desktop_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *SetStatus) GetStatus() Status {
@@ -345,7 +416,7 @@ type Act struct {
 
 func (x *Act) Reset() {
 	*x = Act{}
-	mi := &file_busyhour_presence_v1_desktop_proto_msgTypes[4]
+	mi := &file_busyhour_presence_v1_desktop_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -357,7 +428,7 @@ func (x *Act) String() string {
 func (*Act) ProtoMessage() {}
 
 func (x *Act) ProtoReflect() protoreflect.Message {
-	mi := &file_busyhour_presence_v1_desktop_proto_msgTypes[4]
+	mi := &file_busyhour_presence_v1_desktop_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -370,7 +441,7 @@ func (x *Act) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Act.ProtoReflect.Descriptor instead.
 func (*Act) Descriptor() ([]byte, []int) {
-	return file_busyhour_presence_v1_desktop_proto_rawDescGZIP(), []int{4}
+	return file_busyhour_presence_v1_desktop_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *Act) GetContactId() string {
@@ -395,7 +466,7 @@ type Resync struct {
 
 func (x *Resync) Reset() {
 	*x = Resync{}
-	mi := &file_busyhour_presence_v1_desktop_proto_msgTypes[5]
+	mi := &file_busyhour_presence_v1_desktop_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -407,7 +478,7 @@ func (x *Resync) String() string {
 func (*Resync) ProtoMessage() {}
 
 func (x *Resync) ProtoReflect() protoreflect.Message {
-	mi := &file_busyhour_presence_v1_desktop_proto_msgTypes[5]
+	mi := &file_busyhour_presence_v1_desktop_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -420,7 +491,7 @@ func (x *Resync) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Resync.ProtoReflect.Descriptor instead.
 func (*Resync) Descriptor() ([]byte, []int) {
-	return file_busyhour_presence_v1_desktop_proto_rawDescGZIP(), []int{5}
+	return file_busyhour_presence_v1_desktop_proto_rawDescGZIP(), []int{6}
 }
 
 type Pong struct {
@@ -431,7 +502,7 @@ type Pong struct {
 
 func (x *Pong) Reset() {
 	*x = Pong{}
-	mi := &file_busyhour_presence_v1_desktop_proto_msgTypes[6]
+	mi := &file_busyhour_presence_v1_desktop_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -443,7 +514,7 @@ func (x *Pong) String() string {
 func (*Pong) ProtoMessage() {}
 
 func (x *Pong) ProtoReflect() protoreflect.Message {
-	mi := &file_busyhour_presence_v1_desktop_proto_msgTypes[6]
+	mi := &file_busyhour_presence_v1_desktop_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -456,7 +527,7 @@ func (x *Pong) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Pong.ProtoReflect.Descriptor instead.
 func (*Pong) Descriptor() ([]byte, []int) {
-	return file_busyhour_presence_v1_desktop_proto_rawDescGZIP(), []int{6}
+	return file_busyhour_presence_v1_desktop_proto_rawDescGZIP(), []int{7}
 }
 
 // ServerFrame goes from server to screen.
@@ -479,7 +550,7 @@ type ServerFrame struct {
 
 func (x *ServerFrame) Reset() {
 	*x = ServerFrame{}
-	mi := &file_busyhour_presence_v1_desktop_proto_msgTypes[7]
+	mi := &file_busyhour_presence_v1_desktop_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -491,7 +562,7 @@ func (x *ServerFrame) String() string {
 func (*ServerFrame) ProtoMessage() {}
 
 func (x *ServerFrame) ProtoReflect() protoreflect.Message {
-	mi := &file_busyhour_presence_v1_desktop_proto_msgTypes[7]
+	mi := &file_busyhour_presence_v1_desktop_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -504,7 +575,7 @@ func (x *ServerFrame) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ServerFrame.ProtoReflect.Descriptor instead.
 func (*ServerFrame) Descriptor() ([]byte, []int) {
-	return file_busyhour_presence_v1_desktop_proto_rawDescGZIP(), []int{7}
+	return file_busyhour_presence_v1_desktop_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *ServerFrame) GetFrame() isServerFrame_Frame {
@@ -658,7 +729,7 @@ type Snapshot struct {
 
 func (x *Snapshot) Reset() {
 	*x = Snapshot{}
-	mi := &file_busyhour_presence_v1_desktop_proto_msgTypes[8]
+	mi := &file_busyhour_presence_v1_desktop_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -670,7 +741,7 @@ func (x *Snapshot) String() string {
 func (*Snapshot) ProtoMessage() {}
 
 func (x *Snapshot) ProtoReflect() protoreflect.Message {
-	mi := &file_busyhour_presence_v1_desktop_proto_msgTypes[8]
+	mi := &file_busyhour_presence_v1_desktop_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -683,7 +754,7 @@ func (x *Snapshot) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Snapshot.ProtoReflect.Descriptor instead.
 func (*Snapshot) Descriptor() ([]byte, []int) {
-	return file_busyhour_presence_v1_desktop_proto_rawDescGZIP(), []int{8}
+	return file_busyhour_presence_v1_desktop_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *Snapshot) GetScreenId() string {
@@ -756,7 +827,7 @@ type WorkloadChanged struct {
 
 func (x *WorkloadChanged) Reset() {
 	*x = WorkloadChanged{}
-	mi := &file_busyhour_presence_v1_desktop_proto_msgTypes[9]
+	mi := &file_busyhour_presence_v1_desktop_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -768,7 +839,7 @@ func (x *WorkloadChanged) String() string {
 func (*WorkloadChanged) ProtoMessage() {}
 
 func (x *WorkloadChanged) ProtoReflect() protoreflect.Message {
-	mi := &file_busyhour_presence_v1_desktop_proto_msgTypes[9]
+	mi := &file_busyhour_presence_v1_desktop_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -781,7 +852,7 @@ func (x *WorkloadChanged) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WorkloadChanged.ProtoReflect.Descriptor instead.
 func (*WorkloadChanged) Descriptor() ([]byte, []int) {
-	return file_busyhour_presence_v1_desktop_proto_rawDescGZIP(), []int{9}
+	return file_busyhour_presence_v1_desktop_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *WorkloadChanged) GetRevision() *v11.Revision {
@@ -823,7 +894,7 @@ type PresenceChanged struct {
 
 func (x *PresenceChanged) Reset() {
 	*x = PresenceChanged{}
-	mi := &file_busyhour_presence_v1_desktop_proto_msgTypes[10]
+	mi := &file_busyhour_presence_v1_desktop_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -835,7 +906,7 @@ func (x *PresenceChanged) String() string {
 func (*PresenceChanged) ProtoMessage() {}
 
 func (x *PresenceChanged) ProtoReflect() protoreflect.Message {
-	mi := &file_busyhour_presence_v1_desktop_proto_msgTypes[10]
+	mi := &file_busyhour_presence_v1_desktop_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -848,7 +919,7 @@ func (x *PresenceChanged) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PresenceChanged.ProtoReflect.Descriptor instead.
 func (*PresenceChanged) Descriptor() ([]byte, []int) {
-	return file_busyhour_presence_v1_desktop_proto_rawDescGZIP(), []int{10}
+	return file_busyhour_presence_v1_desktop_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *PresenceChanged) GetRevision() *v11.Revision {
@@ -885,7 +956,7 @@ type ServerHeartbeat struct {
 
 func (x *ServerHeartbeat) Reset() {
 	*x = ServerHeartbeat{}
-	mi := &file_busyhour_presence_v1_desktop_proto_msgTypes[11]
+	mi := &file_busyhour_presence_v1_desktop_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -897,7 +968,7 @@ func (x *ServerHeartbeat) String() string {
 func (*ServerHeartbeat) ProtoMessage() {}
 
 func (x *ServerHeartbeat) ProtoReflect() protoreflect.Message {
-	mi := &file_busyhour_presence_v1_desktop_proto_msgTypes[11]
+	mi := &file_busyhour_presence_v1_desktop_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -910,7 +981,7 @@ func (x *ServerHeartbeat) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ServerHeartbeat.ProtoReflect.Descriptor instead.
 func (*ServerHeartbeat) Descriptor() ([]byte, []int) {
-	return file_busyhour_presence_v1_desktop_proto_rawDescGZIP(), []int{11}
+	return file_busyhour_presence_v1_desktop_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *ServerHeartbeat) GetNow() *timestamppb.Timestamp {
@@ -950,7 +1021,7 @@ type Done struct {
 
 func (x *Done) Reset() {
 	*x = Done{}
-	mi := &file_busyhour_presence_v1_desktop_proto_msgTypes[12]
+	mi := &file_busyhour_presence_v1_desktop_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -962,7 +1033,7 @@ func (x *Done) String() string {
 func (*Done) ProtoMessage() {}
 
 func (x *Done) ProtoReflect() protoreflect.Message {
-	mi := &file_busyhour_presence_v1_desktop_proto_msgTypes[12]
+	mi := &file_busyhour_presence_v1_desktop_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -975,7 +1046,7 @@ func (x *Done) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Done.ProtoReflect.Descriptor instead.
 func (*Done) Descriptor() ([]byte, []int) {
-	return file_busyhour_presence_v1_desktop_proto_rawDescGZIP(), []int{12}
+	return file_busyhour_presence_v1_desktop_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *Done) GetRequestId() string {
@@ -996,7 +1067,7 @@ type Refused struct {
 
 func (x *Refused) Reset() {
 	*x = Refused{}
-	mi := &file_busyhour_presence_v1_desktop_proto_msgTypes[13]
+	mi := &file_busyhour_presence_v1_desktop_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1008,7 +1079,7 @@ func (x *Refused) String() string {
 func (*Refused) ProtoMessage() {}
 
 func (x *Refused) ProtoReflect() protoreflect.Message {
-	mi := &file_busyhour_presence_v1_desktop_proto_msgTypes[13]
+	mi := &file_busyhour_presence_v1_desktop_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1021,7 +1092,7 @@ func (x *Refused) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Refused.ProtoReflect.Descriptor instead.
 func (*Refused) Descriptor() ([]byte, []int) {
-	return file_busyhour_presence_v1_desktop_proto_rawDescGZIP(), []int{13}
+	return file_busyhour_presence_v1_desktop_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *Refused) GetRequestId() string {
@@ -1055,7 +1126,7 @@ type Going struct {
 
 func (x *Going) Reset() {
 	*x = Going{}
-	mi := &file_busyhour_presence_v1_desktop_proto_msgTypes[14]
+	mi := &file_busyhour_presence_v1_desktop_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1067,7 +1138,7 @@ func (x *Going) String() string {
 func (*Going) ProtoMessage() {}
 
 func (x *Going) ProtoReflect() protoreflect.Message {
-	mi := &file_busyhour_presence_v1_desktop_proto_msgTypes[14]
+	mi := &file_busyhour_presence_v1_desktop_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1080,7 +1151,7 @@ func (x *Going) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Going.ProtoReflect.Descriptor instead.
 func (*Going) Descriptor() ([]byte, []int) {
-	return file_busyhour_presence_v1_desktop_proto_rawDescGZIP(), []int{14}
+	return file_busyhour_presence_v1_desktop_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *Going) GetReconnectAfterMs() uint32 {
@@ -1104,7 +1175,7 @@ type Verification struct {
 
 func (x *Verification) Reset() {
 	*x = Verification{}
-	mi := &file_busyhour_presence_v1_desktop_proto_msgTypes[15]
+	mi := &file_busyhour_presence_v1_desktop_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1116,7 +1187,7 @@ func (x *Verification) String() string {
 func (*Verification) ProtoMessage() {}
 
 func (x *Verification) ProtoReflect() protoreflect.Message {
-	mi := &file_busyhour_presence_v1_desktop_proto_msgTypes[15]
+	mi := &file_busyhour_presence_v1_desktop_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1129,7 +1200,7 @@ func (x *Verification) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Verification.ProtoReflect.Descriptor instead.
 func (*Verification) Descriptor() ([]byte, []int) {
-	return file_busyhour_presence_v1_desktop_proto_rawDescGZIP(), []int{15}
+	return file_busyhour_presence_v1_desktop_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *Verification) GetVerified() bool {
@@ -1164,7 +1235,7 @@ var File_busyhour_presence_v1_desktop_proto protoreflect.FileDescriptor
 
 const file_busyhour_presence_v1_desktop_proto_rawDesc = "" +
 	"\n" +
-	"\"busyhour/presence/v1/desktop.proto\x12\x14busyhour.presence.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fbusyhour/common/v1/common.proto\x1a#busyhour/presence/v1/presence.proto\x1a!busyhour/routing/v1/contact.proto\x1a!busyhour/routing/v1/routing.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x8f\x03\n" +
+	"\"busyhour/presence/v1/desktop.proto\x12\x14busyhour.presence.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fbusyhour/common/v1/common.proto\x1a#busyhour/presence/v1/presence.proto\x1a!busyhour/routing/v1/contact.proto\x1a!busyhour/routing/v1/routing.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xc4\x03\n" +
 	"\vClientFrame\x12&\n" +
 	"\n" +
 	"request_id\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x18@R\trequestId\x124\n" +
@@ -1174,13 +1245,17 @@ const file_busyhour_presence_v1_desktop_proto_rawDesc = "" +
 	"set_status\x18\x04 \x01(\v2\x1f.busyhour.presence.v1.SetStatusH\x00R\tsetStatus\x12-\n" +
 	"\x03act\x18\x05 \x01(\v2\x19.busyhour.presence.v1.ActH\x00R\x03act\x126\n" +
 	"\x06resync\x18\x06 \x01(\v2\x1c.busyhour.presence.v1.ResyncH\x00R\x06resync\x120\n" +
-	"\x04pong\x18\a \x01(\v2\x1a.busyhour.presence.v1.PongH\x00R\x04pongB\x0e\n" +
-	"\x05frame\x12\x05\xbaH\x02\b\x01\"\x8e\x01\n" +
+	"\x04pong\x18\a \x01(\v2\x1a.busyhour.presence.v1.PongH\x00R\x04pong\x123\n" +
+	"\x05renew\x18\b \x01(\v2\x1b.busyhour.presence.v1.RenewH\x00R\x05renewB\x0e\n" +
+	"\x05frame\x12\x05\xbaH\x02\b\x01\"\xaf\x01\n" +
 	"\x05LogIn\x128\n" +
 	"\x06tenant\x18\x01 \x01(\tB \xbaH\x1dr\x1b2\x19^[a-z0-9][a-z0-9-]{0,62}$R\x06tenant\x12%\n" +
 	"\bagent_id\x18\x02 \x01(\tB\n" +
 	"\xbaH\ar\x05\x10\x01\x18\x80\x01R\aagentId\x12$\n" +
-	"\tscreen_id\x18\x03 \x01(\tB\a\xbaH\x04r\x02\x18@R\bscreenId\"\b\n" +
+	"\tscreen_id\x18\x03 \x01(\tB\a\xbaH\x04r\x02\x18@R\bscreenId\x12\x1f\n" +
+	"\x05token\x18\x04 \x01(\tB\t\xbaH\x06r\x04\x18\x80\x80\x01R\x05token\"*\n" +
+	"\x05Renew\x12!\n" +
+	"\x05token\x18\x01 \x01(\tB\v\xbaH\br\x06\x10\x01\x18\x80\x80\x01R\x05token\"\b\n" +
 	"\x06LogOut\"o\n" +
 	"\tSetStatus\x12@\n" +
 	"\x06status\x18\x01 \x01(\x0e2\x1c.busyhour.presence.v1.StatusB\n" +
@@ -1256,70 +1331,72 @@ func file_busyhour_presence_v1_desktop_proto_rawDescGZIP() []byte {
 	return file_busyhour_presence_v1_desktop_proto_rawDescData
 }
 
-var file_busyhour_presence_v1_desktop_proto_msgTypes = make([]protoimpl.MessageInfo, 16)
+var file_busyhour_presence_v1_desktop_proto_msgTypes = make([]protoimpl.MessageInfo, 17)
 var file_busyhour_presence_v1_desktop_proto_goTypes = []any{
 	(*ClientFrame)(nil),           // 0: busyhour.presence.v1.ClientFrame
 	(*LogIn)(nil),                 // 1: busyhour.presence.v1.LogIn
-	(*LogOut)(nil),                // 2: busyhour.presence.v1.LogOut
-	(*SetStatus)(nil),             // 3: busyhour.presence.v1.SetStatus
-	(*Act)(nil),                   // 4: busyhour.presence.v1.Act
-	(*Resync)(nil),                // 5: busyhour.presence.v1.Resync
-	(*Pong)(nil),                  // 6: busyhour.presence.v1.Pong
-	(*ServerFrame)(nil),           // 7: busyhour.presence.v1.ServerFrame
-	(*Snapshot)(nil),              // 8: busyhour.presence.v1.Snapshot
-	(*WorkloadChanged)(nil),       // 9: busyhour.presence.v1.WorkloadChanged
-	(*PresenceChanged)(nil),       // 10: busyhour.presence.v1.PresenceChanged
-	(*ServerHeartbeat)(nil),       // 11: busyhour.presence.v1.ServerHeartbeat
-	(*Done)(nil),                  // 12: busyhour.presence.v1.Done
-	(*Refused)(nil),               // 13: busyhour.presence.v1.Refused
-	(*Going)(nil),                 // 14: busyhour.presence.v1.Going
-	(*Verification)(nil),          // 15: busyhour.presence.v1.Verification
-	(Status)(0),                   // 16: busyhour.presence.v1.Status
-	(v1.ActRequest_Action)(0),     // 17: busyhour.routing.v1.ActRequest.Action
-	(*Presence)(nil),              // 18: busyhour.presence.v1.Presence
-	(*v11.Revision)(nil),          // 19: busyhour.common.v1.Revision
-	(*v1.Workload)(nil),           // 20: busyhour.routing.v1.Workload
-	(*timestamppb.Timestamp)(nil), // 21: google.protobuf.Timestamp
-	(*v1.Card)(nil),               // 22: busyhour.routing.v1.Card
-	(*v11.Refusal)(nil),           // 23: busyhour.common.v1.Refusal
+	(*Renew)(nil),                 // 2: busyhour.presence.v1.Renew
+	(*LogOut)(nil),                // 3: busyhour.presence.v1.LogOut
+	(*SetStatus)(nil),             // 4: busyhour.presence.v1.SetStatus
+	(*Act)(nil),                   // 5: busyhour.presence.v1.Act
+	(*Resync)(nil),                // 6: busyhour.presence.v1.Resync
+	(*Pong)(nil),                  // 7: busyhour.presence.v1.Pong
+	(*ServerFrame)(nil),           // 8: busyhour.presence.v1.ServerFrame
+	(*Snapshot)(nil),              // 9: busyhour.presence.v1.Snapshot
+	(*WorkloadChanged)(nil),       // 10: busyhour.presence.v1.WorkloadChanged
+	(*PresenceChanged)(nil),       // 11: busyhour.presence.v1.PresenceChanged
+	(*ServerHeartbeat)(nil),       // 12: busyhour.presence.v1.ServerHeartbeat
+	(*Done)(nil),                  // 13: busyhour.presence.v1.Done
+	(*Refused)(nil),               // 14: busyhour.presence.v1.Refused
+	(*Going)(nil),                 // 15: busyhour.presence.v1.Going
+	(*Verification)(nil),          // 16: busyhour.presence.v1.Verification
+	(Status)(0),                   // 17: busyhour.presence.v1.Status
+	(v1.ActRequest_Action)(0),     // 18: busyhour.routing.v1.ActRequest.Action
+	(*Presence)(nil),              // 19: busyhour.presence.v1.Presence
+	(*v11.Revision)(nil),          // 20: busyhour.common.v1.Revision
+	(*v1.Workload)(nil),           // 21: busyhour.routing.v1.Workload
+	(*timestamppb.Timestamp)(nil), // 22: google.protobuf.Timestamp
+	(*v1.Card)(nil),               // 23: busyhour.routing.v1.Card
+	(*v11.Refusal)(nil),           // 24: busyhour.common.v1.Refusal
 }
 var file_busyhour_presence_v1_desktop_proto_depIdxs = []int32{
 	1,  // 0: busyhour.presence.v1.ClientFrame.log_in:type_name -> busyhour.presence.v1.LogIn
-	2,  // 1: busyhour.presence.v1.ClientFrame.log_out:type_name -> busyhour.presence.v1.LogOut
-	3,  // 2: busyhour.presence.v1.ClientFrame.set_status:type_name -> busyhour.presence.v1.SetStatus
-	4,  // 3: busyhour.presence.v1.ClientFrame.act:type_name -> busyhour.presence.v1.Act
-	5,  // 4: busyhour.presence.v1.ClientFrame.resync:type_name -> busyhour.presence.v1.Resync
-	6,  // 5: busyhour.presence.v1.ClientFrame.pong:type_name -> busyhour.presence.v1.Pong
-	16, // 6: busyhour.presence.v1.SetStatus.status:type_name -> busyhour.presence.v1.Status
-	17, // 7: busyhour.presence.v1.Act.action:type_name -> busyhour.routing.v1.ActRequest.Action
-	8,  // 8: busyhour.presence.v1.ServerFrame.snapshot:type_name -> busyhour.presence.v1.Snapshot
-	9,  // 9: busyhour.presence.v1.ServerFrame.workload_changed:type_name -> busyhour.presence.v1.WorkloadChanged
-	10, // 10: busyhour.presence.v1.ServerFrame.presence_changed:type_name -> busyhour.presence.v1.PresenceChanged
-	11, // 11: busyhour.presence.v1.ServerFrame.heartbeat:type_name -> busyhour.presence.v1.ServerHeartbeat
-	12, // 12: busyhour.presence.v1.ServerFrame.done:type_name -> busyhour.presence.v1.Done
-	13, // 13: busyhour.presence.v1.ServerFrame.refused:type_name -> busyhour.presence.v1.Refused
-	14, // 14: busyhour.presence.v1.ServerFrame.going:type_name -> busyhour.presence.v1.Going
-	15, // 15: busyhour.presence.v1.ServerFrame.verification:type_name -> busyhour.presence.v1.Verification
-	18, // 16: busyhour.presence.v1.Snapshot.presence:type_name -> busyhour.presence.v1.Presence
-	19, // 17: busyhour.presence.v1.Snapshot.presence_revision:type_name -> busyhour.common.v1.Revision
-	20, // 18: busyhour.presence.v1.Snapshot.workload:type_name -> busyhour.routing.v1.Workload
-	19, // 19: busyhour.presence.v1.Snapshot.workload_revision:type_name -> busyhour.common.v1.Revision
-	21, // 20: busyhour.presence.v1.Snapshot.now:type_name -> google.protobuf.Timestamp
-	19, // 21: busyhour.presence.v1.WorkloadChanged.revision:type_name -> busyhour.common.v1.Revision
-	19, // 22: busyhour.presence.v1.WorkloadChanged.previous:type_name -> busyhour.common.v1.Revision
-	22, // 23: busyhour.presence.v1.WorkloadChanged.changed:type_name -> busyhour.routing.v1.Card
-	19, // 24: busyhour.presence.v1.PresenceChanged.revision:type_name -> busyhour.common.v1.Revision
-	19, // 25: busyhour.presence.v1.PresenceChanged.previous:type_name -> busyhour.common.v1.Revision
-	18, // 26: busyhour.presence.v1.PresenceChanged.presence:type_name -> busyhour.presence.v1.Presence
-	21, // 27: busyhour.presence.v1.ServerHeartbeat.now:type_name -> google.protobuf.Timestamp
-	19, // 28: busyhour.presence.v1.ServerHeartbeat.workload_revision:type_name -> busyhour.common.v1.Revision
-	19, // 29: busyhour.presence.v1.ServerHeartbeat.presence_revision:type_name -> busyhour.common.v1.Revision
-	23, // 30: busyhour.presence.v1.Refused.refusal:type_name -> busyhour.common.v1.Refusal
-	31, // [31:31] is the sub-list for method output_type
-	31, // [31:31] is the sub-list for method input_type
-	31, // [31:31] is the sub-list for extension type_name
-	31, // [31:31] is the sub-list for extension extendee
-	0,  // [0:31] is the sub-list for field type_name
+	3,  // 1: busyhour.presence.v1.ClientFrame.log_out:type_name -> busyhour.presence.v1.LogOut
+	4,  // 2: busyhour.presence.v1.ClientFrame.set_status:type_name -> busyhour.presence.v1.SetStatus
+	5,  // 3: busyhour.presence.v1.ClientFrame.act:type_name -> busyhour.presence.v1.Act
+	6,  // 4: busyhour.presence.v1.ClientFrame.resync:type_name -> busyhour.presence.v1.Resync
+	7,  // 5: busyhour.presence.v1.ClientFrame.pong:type_name -> busyhour.presence.v1.Pong
+	2,  // 6: busyhour.presence.v1.ClientFrame.renew:type_name -> busyhour.presence.v1.Renew
+	17, // 7: busyhour.presence.v1.SetStatus.status:type_name -> busyhour.presence.v1.Status
+	18, // 8: busyhour.presence.v1.Act.action:type_name -> busyhour.routing.v1.ActRequest.Action
+	9,  // 9: busyhour.presence.v1.ServerFrame.snapshot:type_name -> busyhour.presence.v1.Snapshot
+	10, // 10: busyhour.presence.v1.ServerFrame.workload_changed:type_name -> busyhour.presence.v1.WorkloadChanged
+	11, // 11: busyhour.presence.v1.ServerFrame.presence_changed:type_name -> busyhour.presence.v1.PresenceChanged
+	12, // 12: busyhour.presence.v1.ServerFrame.heartbeat:type_name -> busyhour.presence.v1.ServerHeartbeat
+	13, // 13: busyhour.presence.v1.ServerFrame.done:type_name -> busyhour.presence.v1.Done
+	14, // 14: busyhour.presence.v1.ServerFrame.refused:type_name -> busyhour.presence.v1.Refused
+	15, // 15: busyhour.presence.v1.ServerFrame.going:type_name -> busyhour.presence.v1.Going
+	16, // 16: busyhour.presence.v1.ServerFrame.verification:type_name -> busyhour.presence.v1.Verification
+	19, // 17: busyhour.presence.v1.Snapshot.presence:type_name -> busyhour.presence.v1.Presence
+	20, // 18: busyhour.presence.v1.Snapshot.presence_revision:type_name -> busyhour.common.v1.Revision
+	21, // 19: busyhour.presence.v1.Snapshot.workload:type_name -> busyhour.routing.v1.Workload
+	20, // 20: busyhour.presence.v1.Snapshot.workload_revision:type_name -> busyhour.common.v1.Revision
+	22, // 21: busyhour.presence.v1.Snapshot.now:type_name -> google.protobuf.Timestamp
+	20, // 22: busyhour.presence.v1.WorkloadChanged.revision:type_name -> busyhour.common.v1.Revision
+	20, // 23: busyhour.presence.v1.WorkloadChanged.previous:type_name -> busyhour.common.v1.Revision
+	23, // 24: busyhour.presence.v1.WorkloadChanged.changed:type_name -> busyhour.routing.v1.Card
+	20, // 25: busyhour.presence.v1.PresenceChanged.revision:type_name -> busyhour.common.v1.Revision
+	20, // 26: busyhour.presence.v1.PresenceChanged.previous:type_name -> busyhour.common.v1.Revision
+	19, // 27: busyhour.presence.v1.PresenceChanged.presence:type_name -> busyhour.presence.v1.Presence
+	22, // 28: busyhour.presence.v1.ServerHeartbeat.now:type_name -> google.protobuf.Timestamp
+	20, // 29: busyhour.presence.v1.ServerHeartbeat.workload_revision:type_name -> busyhour.common.v1.Revision
+	20, // 30: busyhour.presence.v1.ServerHeartbeat.presence_revision:type_name -> busyhour.common.v1.Revision
+	24, // 31: busyhour.presence.v1.Refused.refusal:type_name -> busyhour.common.v1.Refusal
+	32, // [32:32] is the sub-list for method output_type
+	32, // [32:32] is the sub-list for method input_type
+	32, // [32:32] is the sub-list for extension type_name
+	32, // [32:32] is the sub-list for extension extendee
+	0,  // [0:32] is the sub-list for field type_name
 }
 
 func init() { file_busyhour_presence_v1_desktop_proto_init() }
@@ -1335,8 +1412,9 @@ func file_busyhour_presence_v1_desktop_proto_init() {
 		(*ClientFrame_Act)(nil),
 		(*ClientFrame_Resync)(nil),
 		(*ClientFrame_Pong)(nil),
+		(*ClientFrame_Renew)(nil),
 	}
-	file_busyhour_presence_v1_desktop_proto_msgTypes[7].OneofWrappers = []any{
+	file_busyhour_presence_v1_desktop_proto_msgTypes[8].OneofWrappers = []any{
 		(*ServerFrame_Snapshot)(nil),
 		(*ServerFrame_WorkloadChanged)(nil),
 		(*ServerFrame_PresenceChanged)(nil),
@@ -1352,7 +1430,7 @@ func file_busyhour_presence_v1_desktop_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_busyhour_presence_v1_desktop_proto_rawDesc), len(file_busyhour_presence_v1_desktop_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   16,
+			NumMessages:   17,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -18,7 +18,11 @@ const known: Readonly<Record<number, string>> = {
   4001: "The state is being verified",
   4002: "The server is full",
   4503: "This screen was opened somewhere else",
+  4504: "Your log-in has ended",
 };
+
+// The server wants to know anew who this is.
+export const whoAreYou = 4504;
 
 // What to tell a person: the reason in a close frame is for machines where the code is known.
 export function inWords(code: number, reason: string): string {

@@ -64,6 +64,8 @@ interface Command {
 export interface DesktopConfig extends LinkConfig {
   readonly store: Store;
   readonly clock: ServerClock;
+  // Says who logs in, where the server asks; "": it does not.
+  readonly token?: () => string;
 }
 
 // An answer that takes longer will not be waited for.
@@ -87,7 +89,7 @@ export class Desktop {
   #views = new Set<() => void>();
   #listeners = new Set<(n: News) => void>();
 
-  constructor(config: DesktopConfig) {
+  constructor(private readonly config: DesktopConfig) {
     this.clock = config.clock;
     this.#store = config.store;
     this.#link = new Link(config, {
@@ -131,6 +133,11 @@ export class Desktop {
     if (this.#view.session) this.#enter(this.#view.session);
   }
 
+  // The session goes on with the token that there is now.
+  renew(): void {
+    if (this.#fresh && this.#token()) this.#send({ renew: { token: this.#token() } }, id());
+  }
+
   logOut(): void {
     if (!this.#view.live) return this.#left();
     this.#send({ logOut: {} }, id());
@@ -156,6 +163,10 @@ export class Desktop {
     this.#show({ refusals: without(this.#view.refusals, [place]) });
   }
 
+  #token(): string {
+    return this.config.token?.() ?? "";
+  }
+
   // --- the link ---
 
   #enter(session: Session): void {
@@ -170,7 +181,8 @@ export class Desktop {
     this.#fresh = this.#resyncing = false;
     this.clock.restart();
     this.#logIn = id();
-    this.#send({ logIn: { tenant: session.tenant, agentId: session.agentId, screenId: session.screenId } }, this.#logIn);
+    const { tenant, agentId, screenId } = session;
+    this.#send({ logIn: { tenant, agentId, screenId, token: this.#token() } }, this.#logIn);
   }
 
   #changed(link: LinkState): void {

@@ -6,17 +6,21 @@ import { CallsPanel } from "./calls";
 import { Cards } from "./cards";
 import { FiguresPanel } from "./figures";
 import { Header } from "./header";
-import { useDesk, useRoute } from "./hooks";
+import { useDesk, useParts, useRoute, useSubject } from "./hooks";
 import { JobsApart } from "./jobs/apart";
 import { JobsPage } from "./jobs/page";
 import { EnteringPage, LogInPage } from "./login";
 import { OfferBar } from "./offer";
 import { StatusBar } from "./status";
+import { TokenPage } from "./token";
 
 export function App() {
   const { session, held } = useDesk();
   const desk = useRoute().at === "desk";
   useTitle();
+  const { tokens } = useParts();
+  useSubject(tokens);
+  if (tokens.needed) return <TokenPage />;
   if (!session) return desk ? <LogInPage /> : <JobsApart />;
   if (!held.known && desk) return <EnteringPage />;
   return (

@@ -1,5 +1,6 @@
 import { createContext } from "preact";
 import { useContext, useEffect, useMemo, useState } from "preact/hooks";
+import type { Tokens } from "../auth/tokens";
 import type { CallsList, CallsView } from "../calls/list";
 import type { Desktop, View } from "../desk/desktop";
 import type { FiguresFeed, FiguresView } from "../figures/feed";
@@ -9,6 +10,7 @@ import type { Preferences } from "./preferences";
 import type { Ringer } from "./ringer";
 
 export interface Parts {
+  readonly tokens: Tokens;
   readonly desk: Desktop;
   readonly feed: FiguresFeed;
   readonly calls: CallsList;

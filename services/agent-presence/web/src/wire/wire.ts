@@ -111,12 +111,13 @@ export const Action = oneOf(
 );
 
 // What the screen sends.
-export const LogIn = message(presence + "LogIn", { tenant: text, agentId: text, screenId: text });
+export const LogIn = message(presence + "LogIn", { tenant: text, agentId: text, screenId: text, token: text });
 export const LogOut = message(presence + "LogOut", {});
 export const SetStatus = message(presence + "SetStatus", { status: Status, reason: text });
 export const Act = message(presence + "Act", { contactId: text, action: Action });
 export const Resync = message(presence + "Resync", {});
 export const Pong = message(presence + "Pong", {});
+export const Renew = message(presence + "Renew", { token: text });
 export const ClientFrame = message(presence + "ClientFrame", {
   requestId: text,
   logIn: maybe(LogIn),
@@ -125,6 +126,7 @@ export const ClientFrame = message(presence + "ClientFrame", {
   act: maybe(Act),
   resync: maybe(Resync),
   pong: maybe(Pong),
+  renew: maybe(Renew),
 });
 
 // What the server sends.
@@ -392,4 +394,5 @@ export type Sent =
   | { setStatus: SetStatus }
   | { act: Act }
   | { resync: Record<string, never> }
-  | { pong: Record<string, never> };
+  | { pong: Record<string, never> }
+  | { renew: { token: string } };
