@@ -9,6 +9,7 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 
 	presencev1 "github.com/busyhour/busyhour/api/gen/busyhour/presence/v1"
+	provisioningv1 "github.com/busyhour/busyhour/api/gen/busyhour/provisioning/v1"
 	routingv1 "github.com/busyhour/busyhour/api/gen/busyhour/routing/v1"
 	"github.com/busyhour/busyhour/api/topics"
 )
@@ -71,6 +72,22 @@ func TestEveryTopicHasEvents(t *testing.T) {
 		}
 		if len(In(p.Name)) == 0 {
 			t.Errorf("no event stands in %s", p.Name)
+		}
+	}
+}
+
+func TestWordsGiveTypes(t *testing.T) {
+	agent, queue := &provisioningv1.DirectoryEntry{}, &provisioningv1.DirectoryEntry{Entry: &provisioningv1.DirectoryEntry_Queue{Queue: &provisioningv1.Queue{}}}
+	for _, what := range []string{"created", "updated", "deleted", Healed} {
+		for _, typ := range []string{Entry(agent, what), Entry(queue, what)} {
+			if !hasType(typ) {
+				t.Errorf("%s is not in the table", typ)
+			}
+		}
+	}
+	for _, what := range []string{"created", "accepted", "paused", "resumed", "cancelled", "settled", Healed} {
+		if !hasType(Job(what)) {
+			t.Errorf("%s is not in the table", Job(what))
 		}
 	}
 }

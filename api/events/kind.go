@@ -2,6 +2,7 @@ package events
 
 import (
 	presencev1 "github.com/busyhour/busyhour/api/gen/busyhour/presence/v1"
+	provisioningv1 "github.com/busyhour/busyhour/api/gen/busyhour/provisioning/v1"
 	routingv1 "github.com/busyhour/busyhour/api/gen/busyhour/routing/v1"
 )
 
@@ -40,3 +41,17 @@ func Contact(k routingv1.ContactEvent_Kind) string { return contacts[k] }
 
 // Agent is the type of a presence's event.
 func Agent(k presencev1.PresenceEvent_Kind) string { return presences[k] }
+
+// Healed is the word in the type of an event that tells of a record that was made what it should be.
+const Healed = "healed"
+
+// Entry is the type of an entry's event: created, updated, deleted or healed.
+func Entry(e *provisioningv1.DirectoryEntry, what string) string {
+	if e.GetQueue() != nil {
+		return "busyhour.provisioning.queue." + what + ".v1"
+	}
+	return "busyhour.provisioning.agent." + what + ".v1"
+}
+
+// Job is the type of a job's event: created, accepted, paused, resumed, cancelled, settled or healed.
+func Job(what string) string { return "busyhour.provisioning.job." + what + ".v1" }
