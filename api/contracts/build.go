@@ -83,6 +83,8 @@ func kept(t topics.Topic) string {
 	switch {
 	case t.Cleanup == topics.Compact:
 		return "compacted: the latest of each key stays"
+	case t.Retention == 24*time.Hour:
+		return "a day"
 	case t.Retention%(24*time.Hour) == 0:
 		return fmt.Sprintf("%d days", t.Retention/(24*time.Hour))
 	}
