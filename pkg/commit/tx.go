@@ -42,7 +42,11 @@ type Event struct {
 	Topic, Key string
 	// Type is the CloudEvents type, for instance "busyhour.routing.contact.offered.v1".
 	Type string
-	Data []byte // protobuf
+	// Schema is a URI that names what Data is.
+	Schema string
+	Data   []byte // protobuf
+	// Deprecated is nil for a type that stays.
+	Deprecated *eventlog.Deprecation
 }
 
 // Tx is one load, decide, commit. It belongs to one goroutine and one run of the decide function.
@@ -100,7 +104,7 @@ type told struct {
 }
 
 func newTx(ctx context.Context, s *Store, tenant, op string, epoch uint32) *Tx {
-	return &Tx{store: s, tenant: tenant, op: op, epoch: epoch, trace: traceOf(ctx)}
+	return &Tx{store: s, tenant: tenant, op: op, epoch: epoch, trace: eventlog.TraceHeaders(ctx)}
 }
 
 // Tenant of this Tx.

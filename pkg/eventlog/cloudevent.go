@@ -1,9 +1,13 @@
 package eventlog
 
 import (
+	"context"
 	"fmt"
 	"strconv"
 	"time"
+
+	"go.opentelemetry.io/otel"
+	"go.opentelemetry.io/otel/propagation"
 )
 
 // Headers of an event: CloudEvents 1.0 in Kafka's binary mode, with our own extensions tenant, revision and op.
@@ -19,7 +23,14 @@ const (
 	HeaderRevision    = "ce_revision"
 	HeaderOp          = "ce_op"
 	HeaderContentType = "content-type"
+	HeaderDataSchema  = "ce_dataschema"
 	HeaderTraceParent = "traceparent"
+
+	// Of a type that goes, CloudEvents' deprecation extension.
+	HeaderDeprecated           = "ce_deprecated"
+	HeaderDeprecationFrom      = "ce_deprecationfrom"
+	HeaderDeprecationSunset    = "ce_deprecationsunset"
+	HeaderDeprecationMigration = "ce_deprecationmigration"
 )
 
 // CloudEvent is what the headers of an event say.
@@ -32,9 +43,20 @@ type CloudEvent struct {
 	Epoch, N uint32
 	// Type, for instance "busyhour.routing.contact.offered.v1".
 	Type string
+	// Schema is a URI that names what the value is.
+	Schema string
 	// Op is the id of the operation that made the change.
 	Op   string
 	Time time.Time
+	// Deprecated is nil for a type that stays.
+	Deprecated *Deprecation
+}
+
+// Deprecation says that a type of event goes.
+type Deprecation struct {
+	From, Sunset time.Time
+	// Migration is a URI: what comes instead, or where that is said.
+	Migration string
 }
 
 const source = "/busyhour/"
@@ -46,7 +68,7 @@ func (e CloudEvent) ID() string {
 
 // Headers writes it. Trace headers are the caller's to add.
 func (e CloudEvent) Headers() []Header {
-	return []Header{
+	headers := []Header{
 		{HeaderSpecVersion, "1.0"},
 		{HeaderID, e.ID()},
 		{HeaderSource, source + e.Service},
@@ -58,11 +80,39 @@ func (e CloudEvent) Headers() []Header {
 		{HeaderRevision, strconv.FormatUint(uint64(e.Epoch)<<32|uint64(e.N), 10)},
 		{HeaderOp, e.Op},
 	}
+	if e.Schema != "" {
+		headers = append(headers, Header{HeaderDataSchema, e.Schema})
+	}
+	if d := e.Deprecated; d != nil {
+		headers = append(headers,
+			Header{HeaderDeprecated, "true"},
+			Header{HeaderDeprecationFrom, d.From.UTC().Format(time.RFC3339)},
+			Header{HeaderDeprecationSunset, d.Sunset.UTC().Format(time.RFC3339)},
+			Header{HeaderDeprecationMigration, d.Migration})
+	}
+	return headers
+}
+
+// TraceHeaders are the W3C trace context of the span under way, as Kafka clients look for it and as CloudEvents' extension
+// has it.
+func TraceHeaders(ctx context.Context) []Header {
+	carrier := propagation.MapCarrier{}
+	otel.GetTextMapPropagator().Inject(ctx, carrier)
+	var headers []Header
+	for _, key := range []string{HeaderTraceParent, "tracestate"} {
+		if value := carrier[key]; value != "" {
+			headers = append(headers, Header{key, value}, Header{"ce_" + key, value})
+		}
+	}
+	if value := carrier["baggage"]; value != "" {
+		headers = append(headers, Header{"baggage", value})
+	}
+	return headers
 }
 
 // ParseCloudEvent reads the headers of an event. The error says which is missing or wrong.
 func ParseCloudEvent(m *Message) (CloudEvent, error) {
-	e := CloudEvent{Tenant: m.Header(HeaderTenant), Record: m.Header(HeaderSubject), Type: m.Header(HeaderType), Op: m.Header(HeaderOp)}
+	e := CloudEvent{Tenant: m.Header(HeaderTenant), Record: m.Header(HeaderSubject), Type: m.Header(HeaderType), Schema: m.Header(HeaderDataSchema), Op: m.Header(HeaderOp)}
 	if v := m.Header(HeaderSpecVersion); v != "1.0" {
 		return e, fmt.Errorf("header %s is %q, want \"1.0\"", HeaderSpecVersion, v)
 	}

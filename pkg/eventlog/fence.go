@@ -49,6 +49,7 @@ func (m Marker) message(topic string, key []byte) Message {
 		{HeaderSource, source + "epochs"},
 		{HeaderType, MarkerType},
 		{HeaderContentType, "application/json"},
+		{HeaderDataSchema, "urn:busyhour:json:" + MarkerType},
 	}}
 }
 

@@ -42,6 +42,7 @@ func (r *Recovery) gapMessage(gap commit.Gap) eventlog.Message {
 		{Key: eventlog.HeaderTime, Value: gap.To.UTC().Format(time.RFC3339Nano)},
 		{Key: eventlog.HeaderContentType, Value: "application/protobuf"},
 		{Key: eventlog.HeaderTenant, Value: gap.Tenant},
+		{Key: eventlog.HeaderDataSchema, Value: e.Schema},
 	}}
 }
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"buf.build/go/protovalidate"
+	"github.com/busyhour/busyhour/api/events"
 	presencev1 "github.com/busyhour/busyhour/api/gen/busyhour/presence/v1"
 	"github.com/busyhour/busyhour/api/topics"
 	"github.com/busyhour/busyhour/pkg/eventlog"
@@ -19,9 +20,6 @@ import (
 
 // Group is the consumer group of agent-presence.commands.
 const Group = "agent-presence.commands"
-
-// commandType is the only version there is.
-const commandType = "busyhour.presence.command.v1"
 
 // Log is what this package needs to write dead letters.
 type Log interface {
@@ -84,8 +82,8 @@ func outcome(out flow.Outcome) string {
 
 // read says what is wrong with a record that is no command.
 func (c *Commands) read(m eventlog.Message) (*presencev1.PresenceCommand, error) {
-	if got := m.Header("ce_type"); got != commandType {
-		return nil, fmt.Errorf("ce_type is %q; this version of agent-presence reads %s", got, commandType)
+	if got := m.Header("ce_type"); got != events.PresenceCommand {
+		return nil, fmt.Errorf("ce_type is %q; this version of agent-presence reads %s", got, events.PresenceCommand)
 	}
 	if m.Value == nil {
 		return nil, errors.New("a tombstone is no command")

@@ -8,6 +8,7 @@ import (
 	"hash/fnv"
 	"time"
 
+	"github.com/busyhour/busyhour/api/events"
 	commonv1 "github.com/busyhour/busyhour/api/gen/busyhour/common/v1"
 	presencev1 "github.com/busyhour/busyhour/api/gen/busyhour/presence/v1"
 	"github.com/busyhour/busyhour/api/topics"
@@ -120,5 +121,5 @@ func gap(g commit.Gap) commit.Event {
 	data, _ := proto.Marshal(&commonv1.Gap{ // numbers, times and a name that came from Redis always marshal
 		Tenant: g.Tenant, Epoch: g.Epoch, From: timestamppb.New(g.From), To: timestamppb.New(g.To),
 	})
-	return commit.Event{Topic: topics.AgentEvents, Key: g.Tenant, Type: "busyhour.presence.gap.v1", Data: data}
+	return commit.Event{Topic: topics.AgentEvents, Key: g.Tenant, Type: events.PresenceGap, Schema: events.SchemaGap, Data: data}
 }

@@ -15,6 +15,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/busyhour/busyhour/api/events"
 	presencev1 "github.com/busyhour/busyhour/api/gen/busyhour/presence/v1"
 	"github.com/busyhour/busyhour/api/topics"
 	"github.com/busyhour/busyhour/pkg/commit"
@@ -143,13 +144,7 @@ func (a *Agent) event(r commit.Revision, c *agent.Change) (*commit.Event, error)
 	data, err := Encode(&presencev1.PresenceEvent{
 		Kind: c.Kind, Revision: Revision(r), At: c.After.At, Before: c.Before, Presence: c.After,
 	})
-	return &commit.Event{Topic: topics.AgentEvents, Key: a.id, Type: EventType(c.Kind), Data: data}, err
-}
-
-// EventType is the CloudEvents type of an event.
-func EventType(k presencev1.PresenceEvent_Kind) string {
-	kind := strings.ToLower(strings.TrimPrefix(k.String(), "KIND_"))
-	return "busyhour.presence.agent." + strings.ReplaceAll(kind, "_", "-") + ".v1"
+	return &commit.Event{Topic: topics.AgentEvents, Key: a.id, Type: events.Agent(c.Kind), Schema: events.SchemaPresence, Data: data}, err
 }
 
 // Deadline of a presence; zero if it has none.

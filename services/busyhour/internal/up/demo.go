@@ -112,6 +112,7 @@ Busyhour is up, %.1f s after its start: everything in one process, on embedded K
   place a call      %[3]s call --queue support%[4]s
   or with curl      curl -X POST -H "authorization: Bearer $(cat %[7]s)" '%[2]s/demo/calls?queue=support'
   a busy hour       %[3]s simulate --bhcc 20000 --agents 150 --minutes 1%[4]s
+  contracts         %[2]s/contracts  every topic and event, for other teams
   ask the API       curl -H "authorization: Bearer $(cat %[7]s)" -H 'content-type: application/json' -d '{"tenant":"demo"}' %[2]s/busyhour.routing.v1.RoutingService/GetQueueFigures
   metrics           %[2]s/ops/call-routing/metrics (agent-presence, provisioning), with the same token
   the log           %[5]s  the next start brings the state back from it

@@ -83,6 +83,9 @@ func Run(ctx context.Context, cfg Config) (err error) {
 	}
 	demo := newDemo(s.url, cfg, tokens, began)
 	demo.mount(front)
+	if err := mountContracts(front); err != nil {
+		return err
+	}
 	parts := append(s.parts,
 		boot.Part{Name: "edge", Run: front.Run},
 		boot.Part{Name: "demo", Run: func(ctx context.Context) error { return demo.run(ctx, s.ready) }},

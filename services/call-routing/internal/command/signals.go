@@ -8,6 +8,7 @@ import (
 	"go.uber.org/zap"
 	"google.golang.org/protobuf/proto"
 
+	"github.com/busyhour/busyhour/api/events"
 	routingv1 "github.com/busyhour/busyhour/api/gen/busyhour/routing/v1"
 	"github.com/busyhour/busyhour/api/topics"
 	"github.com/busyhour/busyhour/pkg/eventlog"
@@ -19,8 +20,6 @@ import (
 const (
 	// Group is the consumer group of signals.
 	Group = "call-routing.signals"
-	// SignalType is the CloudEvents type of a signal.
-	SignalType = "busyhour.routing.signal.v1"
 
 	maxSignal = 64 << 10
 	// A dead letter must fit into a Kafka record beside what is added to it.
@@ -70,8 +69,8 @@ func decode(m eventlog.Message) (*routingv1.Signal, *refusal.Refusal) {
 	if v := m.Header(eventlog.HeaderSpecVersion); v != "1.0" {
 		return nil, refusal.New(refusal.Invalid, "NOT_A_CLOUDEVENT", "header %s is %.64q, want \"1.0\"", eventlog.HeaderSpecVersion, v)
 	}
-	if t := m.Header(eventlog.HeaderType); t != SignalType {
-		return nil, refusal.New(refusal.Invalid, "TYPE_UNKNOWN", "header %s is %.128q; this version reads %s", eventlog.HeaderType, t, SignalType)
+	if t := m.Header(eventlog.HeaderType); t != events.Signal {
+		return nil, refusal.New(refusal.Invalid, "TYPE_UNKNOWN", "header %s is %.128q; this version reads %s", eventlog.HeaderType, t, events.Signal)
 	}
 	if t := m.Header(eventlog.HeaderContentType); t != "" && t != "application/protobuf" {
 		return nil, refusal.New(refusal.Invalid, "CONTENT_TYPE_UNKNOWN", "header %s is %.64q, want application/protobuf", eventlog.HeaderContentType, t)

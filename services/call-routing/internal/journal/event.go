@@ -3,13 +3,13 @@ package journal
 
 import (
 	"fmt"
-	"strings"
 	"time"
 
 	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
+	"github.com/busyhour/busyhour/api/events"
 	routingv1 "github.com/busyhour/busyhour/api/gen/busyhour/routing/v1"
 	"github.com/busyhour/busyhour/api/topics"
 	"github.com/busyhour/busyhour/pkg/commit"
@@ -27,13 +27,7 @@ func Event(c *contact.Change, whole []byte, at time.Time) *commit.Event {
 	data = append(data, head...)
 	data = protowire.AppendTag(data, contactField, protowire.BytesType)
 	data = protowire.AppendBytes(data, whole)
-	return &commit.Event{Topic: topics.ContactEvents, Key: c.After.Id, Type: Type(c.Kind), Data: data}
-}
-
-// Type is the CloudEvents type of a kind of event, for instance busyhour.routing.contact.offer-declined.v1.
-func Type(k contact.Kind) string {
-	word := strings.ToLower(strings.TrimPrefix(k.String(), "KIND_"))
-	return "busyhour.routing.contact." + strings.ReplaceAll(word, "_", "-") + ".v1"
+	return &commit.Event{Topic: topics.ContactEvents, Key: c.After.Id, Type: events.Contact(c.Kind), Schema: events.SchemaContact, Data: data}
 }
 
 // Read reads an event back.

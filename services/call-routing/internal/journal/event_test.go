@@ -7,6 +7,7 @@ import (
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
+	"github.com/busyhour/busyhour/api/events"
 	commonv1 "github.com/busyhour/busyhour/api/gen/busyhour/common/v1"
 	routingv1 "github.com/busyhour/busyhour/api/gen/busyhour/routing/v1"
 	"github.com/busyhour/busyhour/pkg/eventlog"
@@ -38,7 +39,7 @@ func TestEventIsWhatProtobufWouldWrite(t *testing.T) {
 }
 
 func TestTypesAreWordsWithDashes(t *testing.T) {
-	if got := Type(routingv1.ContactEvent_KIND_OFFER_TIMED_OUT); got != "busyhour.routing.contact.offer-timed-out.v1" {
+	if got := events.Contact(routingv1.ContactEvent_KIND_OFFER_TIMED_OUT); got != "busyhour.routing.contact.offer-timed-out.v1" {
 		t.Error(got)
 	}
 }

@@ -166,7 +166,7 @@ const portion = 500
 
 func (f *Flow) send(ctx context.Context, all []*provisioningv1.Request) error {
 	messages := make([]eventlog.Message, 0, portion)
-	trace := traceOf(ctx)
+	trace := eventlog.TraceHeaders(ctx)
 	for i, r := range all {
 		m, err := requestMessage(r, trace)
 		if err != nil {

@@ -23,6 +23,7 @@ import (
 	"go.uber.org/zap"
 	"google.golang.org/protobuf/proto"
 
+	"github.com/busyhour/busyhour/api/events"
 	provisioningv1 "github.com/busyhour/busyhour/api/gen/busyhour/provisioning/v1"
 	"github.com/busyhour/busyhour/api/topics"
 	"github.com/busyhour/busyhour/pkg/eventlog"
@@ -155,8 +156,8 @@ func (in *Ingest) takeBundle(ctx context.Context, tenant string, all []one) {
 
 // Decode reads a request. The error says why it will never be one.
 func (in *Ingest) Decode(m eventlog.Message) (*provisioningv1.Request, error) {
-	if t := m.Header(eventlog.HeaderType); t != flow.RequestType {
-		return nil, fmt.Errorf("header %s is %q, this version reads %q", eventlog.HeaderType, short(t), flow.RequestType)
+	if t := m.Header(eventlog.HeaderType); t != events.Request {
+		return nil, fmt.Errorf("header %s is %q, this version reads %q", eventlog.HeaderType, short(t), events.Request)
 	}
 	r := &provisioningv1.Request{}
 	if err := proto.Unmarshal(m.Value, r); err != nil {

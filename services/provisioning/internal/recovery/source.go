@@ -6,6 +6,7 @@ import (
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
+	"github.com/busyhour/busyhour/api/events"
 	commonv1 "github.com/busyhour/busyhour/api/gen/busyhour/common/v1"
 	"github.com/busyhour/busyhour/api/topics"
 	"github.com/busyhour/busyhour/pkg/commit"
@@ -60,5 +61,5 @@ func gap(g commit.Gap) commit.Event {
 	data, _ := proto.Marshal(&commonv1.Gap{ // numbers, times and a name that came from Redis always marshal
 		Tenant: g.Tenant, Epoch: g.Epoch, From: timestamppb.New(g.From), To: timestamppb.New(g.To),
 	})
-	return commit.Event{Topic: topics.Outcomes, Key: g.Tenant, Type: "busyhour.provisioning.gap.v1", Data: data}
+	return commit.Event{Topic: topics.Outcomes, Key: g.Tenant, Type: events.ProvisioningGap, Schema: events.SchemaGap, Data: data}
 }

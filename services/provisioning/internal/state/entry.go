@@ -5,6 +5,7 @@ import (
 
 	"google.golang.org/protobuf/proto"
 
+	"github.com/busyhour/busyhour/api/events"
 	commonv1 "github.com/busyhour/busyhour/api/gen/busyhour/common/v1"
 	provisioningv1 "github.com/busyhour/busyhour/api/gen/busyhour/provisioning/v1"
 	"github.com/busyhour/busyhour/api/topics"
@@ -32,18 +33,11 @@ func PutEntry(tx *commit.Tx, r *commit.Record, before directory.Present, e *dire
 	tx.Put(r, value, &commit.Event{
 		Topic: topics.DirectoryEvents,
 		Key:   EntryKey(tx.Tenant(), r.Name),
-		Type:  "busyhour.provisioning." + kindOf(e) + "." + directory.Kind(before, e) + ".v1",
-		Data:  value,
+		Type:  events.Entry(e, directory.Kind(before, e)), Schema: events.SchemaEntry,
+		Data: value,
 	})
 	move(tx, entryPlaces(before.Entry), entryPlaces(e))
 	return nil
-}
-
-func kindOf(e *directory.Entry) string {
-	if e.GetQueue() != nil {
-		return "queue"
-	}
-	return "agent"
 }
 
 func entryPlaces(e *directory.Entry) []place {

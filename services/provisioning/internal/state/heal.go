@@ -3,13 +3,11 @@ package state
 import (
 	"google.golang.org/protobuf/proto"
 
+	"github.com/busyhour/busyhour/api/events"
 	provisioningv1 "github.com/busyhour/busyhour/api/gen/busyhour/provisioning/v1"
 	"github.com/busyhour/busyhour/api/topics"
 	"github.com/busyhour/busyhour/pkg/commit"
 )
-
-// healed is the word in the type of the event that tells of a record that was made what it should be.
-const healed = "healed"
 
 // Heal writes a record that was found to differ from the log, with its event and its places. It reports false if the
 // value is none of a record of that name.
@@ -29,7 +27,7 @@ func Heal(tx *commit.Tx, r *commit.Record, value []byte) (bool, error) {
 		if proto.Unmarshal(value, j) != nil || Job(j.GetId()) != r.Name {
 			return false, nil
 		}
-		return true, PutJob(tx, r, j, healed)
+		return true, PutJob(tx, r, j, events.Healed)
 	}
 	e := &provisioningv1.DirectoryEntry{}
 	if proto.Unmarshal(value, e) != nil || nameOf(e) != r.Name {
@@ -57,7 +55,7 @@ func healEntry(tx *commit.Tx, r *commit.Record, e *provisioningv1.DirectoryEntry
 	}
 	tx.Put(r, value, &commit.Event{
 		Topic: topics.DirectoryEvents, Key: EntryKey(tx.Tenant(), r.Name),
-		Type: "busyhour.provisioning." + kindOf(e) + "." + healed + ".v1", Data: value,
+		Type: events.Entry(e, events.Healed), Schema: events.SchemaEntry, Data: value,
 	})
 	move(tx, nil, entryPlaces(e)) // removals come first
 	return nil

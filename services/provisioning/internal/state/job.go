@@ -7,6 +7,7 @@ import (
 
 	"google.golang.org/protobuf/proto"
 
+	"github.com/busyhour/busyhour/api/events"
 	provisioningv1 "github.com/busyhour/busyhour/api/gen/busyhour/provisioning/v1"
 	"github.com/busyhour/busyhour/api/topics"
 	"github.com/busyhour/busyhour/pkg/commit"
@@ -30,7 +31,7 @@ func PutJob(tx *commit.Tx, r *commit.Record, j *provisioningv1.Job, what string)
 		return fmt.Errorf("encode %s: %w", r.Name, err)
 	}
 	tx.Put(r, value, &commit.Event{
-		Topic: topics.Outcomes, Key: j.GetId(), Type: "busyhour.provisioning.job." + what + ".v1", Data: value,
+		Topic: topics.Outcomes, Key: j.GetId(), Type: events.Job(what), Schema: events.SchemaJob, Data: value,
 	})
 	tx.Deadline(r, JobDeadline(j))
 	move(tx, nil, jobPlaces(j))
@@ -74,7 +75,7 @@ func PutItem(tx *commit.Tx, r *commit.Record, o *provisioningv1.Outcome) error {
 	}
 	var event *commit.Event
 	if job.Final(o) {
-		event = &commit.Event{Topic: topics.Outcomes, Key: key(o), Type: "busyhour.provisioning.outcome.v1", Data: value}
+		event = &commit.Event{Topic: topics.Outcomes, Key: key(o), Type: events.ItemEnded, Schema: events.SchemaOutcome, Data: value}
 	}
 	tx.Put(r, value, event)
 	tx.Deadline(r, ItemDeadline(o))

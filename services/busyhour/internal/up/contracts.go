@@ -1,0 +1,19 @@
+package up
+
+import (
+	"fmt"
+
+	"github.com/busyhour/busyhour/api/contracts"
+	"github.com/busyhour/busyhour/pkg/edge"
+)
+
+// mountContracts adds the page that says what other teams may know of us.
+func mountContracts(e *edge.Server) error {
+	page, err := contracts.Handler()
+	if err != nil {
+		return fmt.Errorf("the page of contracts: %w", err)
+	}
+	e.Handle("/contracts", page)
+	e.Handle("/contracts/", page)
+	return nil
+}
