@@ -159,7 +159,7 @@ func (c *claim) take(ctx context.Context, r *sarama.ConsumerMessage) error {
 	switch {
 	case handler == nil:
 		return nil
-	case m.family.subject == "": // a gap: about no record, and never void
+	case isGap(m.message):
 		return handler.handle(ctx, m)
 	case m.Revision.Epoch() < c.fences[m.Tenant]:
 		return nil // void
@@ -169,7 +169,7 @@ func (c *claim) take(ctx context.Context, r *sarama.ConsumerMessage) error {
 }
 
 func (c *claim) handlerOf(m *read) *Handler {
-	name := m.family.message().ProtoReflect().Descriptor().FullName()
+	name := m.message.ProtoReflect().Descriptor().FullName()
 	i := slices.IndexFunc(c.handlers, func(h Handler) bool { return h.message == name })
 	if i < 0 {
 		return nil

@@ -14,6 +14,7 @@ import (
 	"github.com/IBM/sarama"
 	"google.golang.org/protobuf/proto"
 
+	"github.com/busyhour/busyhour/api/events"
 	commonv1 "github.com/busyhour/busyhour/api/gen/busyhour/common/v1"
 	routingv1 "github.com/busyhour/busyhour/api/gen/busyhour/routing/v1"
 	"github.com/busyhour/busyhour/api/topics"
@@ -82,7 +83,7 @@ func (p *partition) want(t *testing.T, handled ...string) {
 }
 
 func markerOf(topic string, epoch int, tenants string) *sarama.ConsumerMessage {
-	return record(topic, "epoch", fmt.Appendf(nil, `{"tenants": [%q], "epoch": %d, "nonce": "x"}`, tenants, epoch), map[string]string{headerType: markerType})
+	return record(topic, "epoch", fmt.Appendf(nil, `{"tenants": [%q], "epoch": %d, "nonce": "x"}`, tenants, epoch), map[string]string{headerType: events.Epoch})
 }
 
 func TestRepeatsAreDropped(t *testing.T) {

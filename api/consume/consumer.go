@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"slices"
 	"sync"
 	"time"
 
@@ -50,7 +49,7 @@ func (c *Config) complete() error {
 	must(c.Group != "", "name the group: Group")
 	must(len(c.Topics) > 0, "name a topic: Topics")
 	for _, topic := range c.Topics {
-		must(slices.ContainsFunc(families, func(f family) bool { return slices.Contains(f.topics, topic) }), topic+" is no topic of events")
+		must(hasEvents(topic), topic+" is no topic of events")
 	}
 	if c.DeadLetter == nil {
 		wrong = append(wrong, errNoLetters)

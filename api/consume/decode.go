@@ -7,6 +7,8 @@ import (
 
 	"github.com/IBM/sarama"
 	"google.golang.org/protobuf/proto"
+
+	"github.com/busyhour/busyhour/api/events"
 )
 
 // Headers of our events: CloudEvents 1.0 in Kafka's binary mode.
@@ -27,9 +29,9 @@ const (
 // read is a record as it was understood.
 type read struct {
 	Meta
-	family *family
-	data   proto.Message // nil of a tombstone
-	marker *marker       // or else
+	message proto.Message // the kind of payload, as a prototype
+	data    proto.Message // nil of a tombstone
+	marker  *marker       // or else
 }
 
 // marker ends the reigns before its epoch: behind it, in its partition, events of its tenants with a lower epoch are void.
@@ -41,7 +43,7 @@ type marker struct {
 // decode understands a record, or refuses it.
 func decode(r *sarama.ConsumerMessage, maxBytes int) (*read, error) {
 	header := headersOf(r)
-	if header[headerType] == markerType {
+	if header[headerType] == events.Epoch {
 		return decodeMarker(r)
 	}
 	m := &read{Meta: Meta{
@@ -55,13 +57,17 @@ func decode(r *sarama.ConsumerMessage, maxBytes int) (*read, error) {
 			return nil, err
 		}
 	}
-	if m.family = familyOf(m); m.family == nil {
+	family := familyOf(m.Type)
+	if m.Deleted {
+		family = familyOfRecord(m.Subject)
+	}
+	if m.message = messages[[2]string{r.Topic, family}]; m.message == nil {
 		return nil, Refuse("TYPE_UNKNOWN", "header ce_type is %.128q, subject %.128q: no event of %s that this version knows", m.Type, m.Subject, r.Topic)
 	}
 	if m.Tenant == "" {
 		return nil, Refuse("HEADER_MISSING", "header ce_tenant")
 	}
-	if m.family.subject != "" {
+	if !isGap(m.message) {
 		revision, err := strconv.ParseUint(header[headerRevision], 10, 64)
 		if err != nil {
 			return nil, Refuse("HEADER_INVALID", "header ce_revision is %.64q, want a number", header[headerRevision])
@@ -113,11 +119,11 @@ func (m *read) checkHeaders(header map[string]string) (err error) {
 
 // decodeData reads the payload and compares what it says of itself with the headers: bytes of another message often decode.
 func (m *read) decodeData(value []byte) error {
-	m.data = m.family.message()
+	m.data = m.message.ProtoReflect().New().Interface()
 	if err := proto.Unmarshal(value, m.data); err != nil {
 		return Refuse("MALFORMED", "the value is no %s: %v", m.data.ProtoReflect().Descriptor().FullName(), err)
 	}
-	a := m.family.about(m.data)
+	a := aboutOf(m.data)
 	switch {
 	case a.subject != m.Subject:
 		return Refuse("WRONG_SUBJECT", "header ce_subject is %.128q, the payload is about %.128q", m.Subject, a.subject)

@@ -7,6 +7,7 @@ import (
 
 	"google.golang.org/protobuf/proto"
 
+	"github.com/busyhour/busyhour/api/events"
 	commonv1 "github.com/busyhour/busyhour/api/gen/busyhour/common/v1"
 	presencev1 "github.com/busyhour/busyhour/api/gen/busyhour/presence/v1"
 	provisioningv1 "github.com/busyhour/busyhour/api/gen/busyhour/provisioning/v1"
@@ -14,118 +15,91 @@ import (
 	"github.com/busyhour/busyhour/api/topics"
 )
 
-const markerType = "busyhour.epoch.v1"
+// messages gives, by topic and family, what an event carries. A family is the types that differ in their kind only: one that
+// is new in this version carries the same message, and whoever keeps state need not know it.
+var messages = func() map[[2]string]proto.Message {
+	all := map[[2]string]proto.Message{}
+	for _, e := range events.Table() {
+		for _, topic := range e.Topics {
+			if e.Message != nil && !slices.Contains(e.Producers, events.Others) {
+				all[[2]string{topic, familyOf(e.Type)}] = e.Message
+			}
+		}
+	}
+	return all
+}()
 
-// family is the events that share a payload. A kind that is new in a version belongs to its family: it is told from the
-// payload, and whoever keeps state need not know it.
-type family struct {
-	topics []string
-	// types ends in ".*.v1" where the star is the kind, or is one type.
-	types string
-	// subject is how names of these records begin; empty: the events are about no record.
-	subject string
-	message func() proto.Message
-	// about is what the payload says of itself, as far as it does.
-	about func(proto.Message) about
+// familyOf a type: "busyhour.routing.contact.*.v1" of "busyhour.routing.contact.offered.v1".
+func familyOf(typ string) string {
+	words := strings.Split(typ, ".")
+	if len(words) == 5 {
+		words[3] = "*"
+	}
+	return strings.Join(words, ".")
 }
 
+// families of records, by what their names begin with: a tombstone has no type.
+var families = map[string]string{
+	"contact:":  familyOf(events.ContactNoted),
+	"presence:": familyOf(events.AgentNoted),
+	"agent:":    familyOf(events.EntryAgentUpdated),
+	"queue:":    familyOf(events.EntryQueueUpdated),
+	"item:":     events.ItemEnded,
+	"job:":      familyOf(events.JobCreated),
+}
+
+func familyOfRecord(subject string) string {
+	kind, _, _ := strings.Cut(subject, ":")
+	return families[kind+":"]
+}
+
+// about is what a payload says of itself. A gap is about no record, a job has no revision.
 type about struct {
 	tenant, subject string
 	revision        *commonv1.Revision
 }
 
-var families = []family{
-	{
-		[]string{topics.ContactEvents, topics.ContactState}, "busyhour.routing.contact.*.v1", "contact:",
-		func() proto.Message { return &routingv1.ContactEvent{} },
-		func(m proto.Message) about {
-			e := m.(*routingv1.ContactEvent)
-			return about{e.GetContact().GetTenant(), "contact:" + e.GetContact().GetId(), e.GetRevision()}
-		},
-	},
-	{
-		[]string{topics.AgentEvents, topics.AgentState}, "busyhour.presence.agent.*.v1", "presence:",
-		func() proto.Message { return &presencev1.PresenceEvent{} },
-		func(m proto.Message) about {
-			e := m.(*presencev1.PresenceEvent)
-			return about{e.GetPresence().GetTenant(), "presence:" + e.GetPresence().GetAgentId(), e.GetRevision()}
-		},
-	},
-	{
-		[]string{topics.DirectoryEvents, topics.Directory}, "busyhour.provisioning.agent.*.v1", "agent:",
-		func() proto.Message { return &provisioningv1.DirectoryEntry{} },
-		func(m proto.Message) about {
-			e := m.(*provisioningv1.DirectoryEntry)
-			return about{e.GetTenant(), "agent:" + e.GetAgent().GetId(), e.GetRevision()}
-		},
-	},
-	{
-		[]string{topics.DirectoryEvents, topics.Directory}, "busyhour.provisioning.queue.*.v1", "queue:",
-		func() proto.Message { return &provisioningv1.DirectoryEntry{} },
-		func(m proto.Message) about {
-			e := m.(*provisioningv1.DirectoryEntry)
-			return about{e.GetTenant(), "queue:" + e.GetQueue().GetId(), e.GetRevision()}
-		},
-	},
-	{
-		[]string{topics.Outcomes, topics.JobState}, "busyhour.provisioning.outcome.v1", "item:",
-		func() proto.Message { return &provisioningv1.Outcome{} },
-		func(m proto.Message) about {
-			e := m.(*provisioningv1.Outcome)
-			return about{e.GetTenant(), fmt.Sprintf("item:%s/%d", e.GetJobId(), e.GetNumber()), e.GetRevision()}
-		},
-	},
-	{
-		[]string{topics.Outcomes, topics.JobState}, "busyhour.provisioning.job.*.v1", "job:",
-		func() proto.Message { return &provisioningv1.Job{} },
-		func(m proto.Message) about {
-			e := m.(*provisioningv1.Job)
-			return about{e.GetTenant(), "job:" + e.GetId(), nil}
-		},
-	},
-	gapsOf("routing", topics.ContactEvents),
-	gapsOf("presence", topics.AgentEvents),
-	gapsOf("provisioning", topics.Outcomes),
-}
-
-func gapsOf(domain, topic string) family {
-	return family{
-		[]string{topic}, "busyhour." + domain + ".gap.v1", "",
-		func() proto.Message { return &commonv1.Gap{} },
-		func(m proto.Message) about { return about{tenant: m.(*commonv1.Gap).GetTenant()} },
-	}
-}
-
-// has reports whether the type is one of the family's.
-func (f *family) has(name string) bool {
-	before, after, pattern := strings.Cut(f.types, "*")
-	if !pattern {
-		return name == f.types
-	}
-	kind, ok := strings.CutPrefix(name, before)
-	if !ok {
-		return false
-	}
-	kind, ok = strings.CutSuffix(kind, after)
-	return ok && kind != "" && !strings.Contains(kind, ".")
-}
-
-// familyOf finds the family of an event by its type, or of a tombstone, which has none, by its subject.
-func familyOf(m *read) *family {
-	for i, f := range families {
-		if !slices.Contains(f.topics, m.Topic) {
-			continue
+func aboutOf(m proto.Message) about {
+	switch m := m.(type) {
+	case *routingv1.ContactEvent:
+		return about{m.GetContact().GetTenant(), "contact:" + m.GetContact().GetId(), m.GetRevision()}
+	case *presencev1.PresenceEvent:
+		return about{m.GetPresence().GetTenant(), "presence:" + m.GetPresence().GetAgentId(), m.GetRevision()}
+	case *provisioningv1.DirectoryEntry:
+		if m.GetQueue() != nil {
+			return about{m.GetTenant(), "queue:" + m.GetQueue().GetId(), m.GetRevision()}
 		}
-		if f.has(m.Type) || m.Deleted && f.subject != "" && strings.HasPrefix(m.Subject, f.subject) {
-			return &families[i]
-		}
+		return about{m.GetTenant(), "agent:" + m.GetAgent().GetId(), m.GetRevision()}
+	case *provisioningv1.Outcome:
+		return about{m.GetTenant(), fmt.Sprintf("item:%s/%d", m.GetJobId(), m.GetNumber()), m.GetRevision()}
+	case *provisioningv1.Job:
+		return about{m.GetTenant(), "job:" + m.GetId(), nil}
+	case *commonv1.Gap:
+		return about{m.GetTenant(), "", nil}
 	}
-	return nil
+	panic(fmt.Sprintf("consume: %T is in the table of events, and nothing is known of it here", m))
+}
+
+// isGap says whether events with that payload are about no record: no revision orders them, and no marker voids them.
+func isGap(m proto.Message) bool {
+	_, is := m.(*commonv1.Gap)
+	return is
 }
 
 // compacted reports whether the topic keeps the latest event of each record: there is nothing void in it, and there are
 // tombstones.
 func compacted(topic string) bool {
-	i := slices.IndexFunc(topics.Plan(), func(t topics.Topic) bool { return t.Name == topic })
-	return i >= 0 && topics.Plan()[i].Cleanup == topics.Compact
+	return slices.ContainsFunc(plan, func(t topics.Topic) bool { return t.Name == topic && t.Cleanup == topics.Compact })
+}
+
+var plan = topics.Plan()
+
+// hasEvents reports whether there is something to be read in a topic.
+func hasEvents(topic string) bool {
+	for key := range messages {
+		if key[0] == topic {
+			return true
+		}
+	}
+	return false
 }
