@@ -22,6 +22,6 @@ func newRoot() *cobra.Command {
 		SilenceUsage:  true,
 	}
 	root.CompletionOptions.DisableDefaultCmd = true
-	root.AddCommand(newBench(), newCall(), newChaos(), newClose(), newConfig(), newProvision(), newSimulate(), newState(), newStub(), newSwitches(), newTopics(), newUp())
+	root.AddCommand(newBench(), newCall(), newChaos(), newClose(), newConfig(), newContract(), newProvision(), newSimulate(), newState(), newStub(), newSwitches(), newTail(), newTopics(), newUp())
 	return root
 }
