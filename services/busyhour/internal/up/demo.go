@@ -25,14 +25,15 @@ const (
 type demo struct {
 	cfg     Config
 	url     string
+	kafka   string // a broker
 	began   time.Time
 	targets simulate.Targets
 	calls   *simulate.Switch
 }
 
-func newDemo(url string, cfg Config, began time.Time) *demo {
+func newDemo(url, kafka string, cfg Config, began time.Time) *demo {
 	at := simulate.At(url)
-	return &demo{cfg: cfg, url: url, began: began, targets: at, calls: simulate.NewSwitch(simulate.SwitchConfig{
+	return &demo{cfg: cfg, url: url, kafka: kafka, began: began, targets: at, calls: simulate.NewSwitch(simulate.SwitchConfig{
 		Adopt:  true, // calls outlive this process, their switch should too
 		Stream: simulate.StreamConfig{Tenant: Tenant, Switch: demoSwitch, URLs: at.Routing},
 	})}
@@ -109,11 +110,12 @@ Busyhour is up, %.1f s after its start: everything in one process, on embedded K
   or with curl      curl -X POST '%[2]s/demo/calls?queue=support'
   a busy hour       %[3]s simulate --bhcc 20000 --agents 150 --minutes 1%[4]s
   ask the API       curl -H 'content-type: application/json' -d '{"tenant":"demo"}' %[2]s/busyhour.routing.v1.RoutingService/GetQueueFigures
+  read along        %[3]s tail call-routing.contact-events.v1 --from 10m --kafka.brokers %[6]s
   metrics           %[2]s/ops/call-routing/metrics (agent-presence, provisioning)
   the log           %[5]s  the next start brings the state back from it
 
 Ctrl-C ends it.
-`, time.Since(d.began).Seconds(), d.url, d.cfg.Self, d.urlFlag(), d.cfg.Data)
+`, time.Since(d.began).Seconds(), d.url, d.cfg.Self, d.urlFlag(), d.cfg.Data, d.kafka)
 	if !d.loopback() {
 		fmt.Fprintf(d.cfg.Out, "\nWARNING: %s is open to the network, and nobody is asked for a password.\n", d.cfg.Listen)
 	}

@@ -68,7 +68,7 @@ func Run(ctx context.Context, cfg Config) (err error) {
 	if err := s.build(ctx); err != nil {
 		return err
 	}
-	demo := newDemo(s.url, cfg, began)
+	demo := newDemo(s.url, servers.kafka.Addr, cfg, began)
 	demo.mount(front)
 	parts := append(s.parts,
 		boot.Part{Name: "edge", Run: front.Run},
