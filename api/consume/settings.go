@@ -30,8 +30,8 @@ func Settings() *sarama.Config {
 	s.Consumer.Offsets.Initial = sarama.OffsetOldest
 	s.Consumer.Offsets.AutoCommit.Interval = 500 * time.Millisecond
 	s.Consumer.Group.Heartbeat.Interval = 300 * time.Millisecond // a rebalance begins with a heartbeat: this is its pause
-	s.Consumer.Group.Session.Timeout = 6 * time.Second
-	s.Consumer.Group.Rebalance.Timeout = 10 * time.Second
+	s.Consumer.Group.Session.Timeout = 10 * time.Second
+	s.Consumer.Group.Rebalance.Timeout = 30 * time.Second
 	s.Consumer.Group.Rebalance.Retry.Backoff = 200 * time.Millisecond
 	s.Consumer.Group.Rebalance.GroupStrategies = []sarama.BalanceStrategy{sarama.NewBalanceStrategyCooperativeSticky()}
 

@@ -47,7 +47,7 @@ def connect(args):
         "enable.auto.commit": True,  # of what store_offsets says, every half second and when a partition is given up
         "auto.commit.interval.ms": 500,
         "enable.auto.offset.store": False,
-        "session.timeout.ms": 6000,
+        "session.timeout.ms": 10000,
         "heartbeat.interval.ms": 300,  # a rebalance begins with a heartbeat: this is its pause
         "topic.metadata.refresh.interval.ms": int(args.refresh * 1000),
     })

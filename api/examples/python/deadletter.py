@@ -10,7 +10,12 @@ LIMIT = 1_000_000  # Kafka takes 1 MiB; an original of almost that has to fit wi
 class DeadLetters:
     def __init__(self, brokers, topic):
         self.topic = topic
-        self.producer = Producer({"bootstrap.servers": brokers, "enable.idempotence": True, "partitioner": "murmur2_random"})
+        self.producer = Producer({
+            "bootstrap.servers": brokers,
+            "enable.idempotence": True,
+            "partitioner": "murmur2_random",
+            "message.max.bytes": 1_048_588,  # as the brokers'; the client's own limit is lower
+        })
         self.failed = None
 
     def write(self, record, reason):

@@ -39,7 +39,8 @@ const consumer = kafka.consumer({
   allowAutoTopicCreation: false,
   readUncommitted: false,
   metadataMaxAge: Number(args.refresh) * 1000,
-  sessionTimeout: 6000,
+  sessionTimeout: 10_000,
+  rebalanceTimeout: 30_000,
   heartbeatInterval: 300, // a rebalance begins with a heartbeat: this is its pause
   maxWaitTimeInMs: 250,
   retry: { retries: 30, maxRetryTime: 5000, restartOnFailure: async () => true },
