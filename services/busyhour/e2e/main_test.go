@@ -21,7 +21,7 @@ import (
 )
 
 // tenants of the tests, behind the run's own prefix. One that is not here is not served.
-var tenants = []string{"call", "waits", "declines", "lapses", "paths", "kill", "cut", "drain", "bulk", "bad", "page", "jobs", "load", "restart", "audit", "lost", "empty", "upgrade", "identity"}
+var tenants = []string{"call", "waits", "declines", "lapses", "paths", "kill", "cut", "drain", "bulk", "bad", "page", "jobs", "load", "restart", "audit", "lost", "empty", "upgrade", "identity", "readers"}
 
 // redisDB keeps us apart from whoever else uses the server: a test here empties it.
 const redisDB = 9

@@ -36,7 +36,7 @@ func TestCommandsSayWhatTheyShould(t *testing.T) {
 		{[]string{"topics", "plan", "--output", "json"}, []string{`"topic": "` + topics.Signals}},
 		{[]string{"config"}, []string{"# call-routing:", "# agent-presence:", "# provisioning:", "BUSYHOUR_KAFKA_BROKERS"}},
 		{[]string{"config", "provisioning"}, []string{"# provisioning:"}},
-		{[]string{"--help"}, []string{"bench", "call", "close", "config", "provision", "simulate", "stub", "switches", "topics", "up"}},
+		{[]string{"--help"}, []string{"bench", "call", "close", "config", "contract", "provision", "simulate", "stub", "switches", "tail", "topics", "up"}},
 	} {
 		got, err := run(t, c.args...)
 		if err != nil {
@@ -69,6 +69,10 @@ func TestWrongUseIsAnError(t *testing.T) {
 		{[]string{"provision", "reconcile", "ann"}, "unknown command"},
 		{[]string{"provision", "reconcile", "--url", "127.0.0.1"}, "http://host:port"},
 		{[]string{"stub", "scim", "--latency", "-1s"}, "latency"},
+		{[]string{"tail"}, "accepts 1 arg"},
+		{[]string{"tail", "a.topic", "--from", "yesterday"}, "how long ago"},
+		{[]string{"contract", "test", "nowhere.json"}, "topic"},
+		{[]string{"contract", "test", "--topic", topics.Signals, "nowhere.json"}, "nowhere.json"},
 		{[]string{"dance"}, "unknown command"},
 	} {
 		if _, err := run(t, c.args...); err == nil || !strings.Contains(err.Error(), c.says) {

@@ -22,6 +22,6 @@ func newRoot() *cobra.Command {
 		SilenceUsage:  true,
 	}
 	root.CompletionOptions.DisableDefaultCmd = true
-	root.AddCommand(newAccess(), newBench(), newCall(), newCertificates(), newChaos(), newClose(), newConfig(), newDoctor(), newProvision(), newSimulate(), newState(), newStub(), newSwitches(), newTopics(), newUp())
+	root.AddCommand(newAccess(), newBench(), newCall(), newCertificates(), newChaos(), newClose(), newConfig(), newContract(), newDoctor(), newProvision(), newSimulate(), newState(), newStub(), newSwitches(), newTail(), newTopics(), newUp())
 	return root
 }

@@ -13,6 +13,9 @@ func mountContracts(e *edge.Server) error {
 	if err != nil {
 		return fmt.Errorf("the page of contracts: %w", err)
 	}
+	for _, route := range []string{"/contracts", "/contracts/"} {
+		e.Allow(nil, edge.Rule{Route: route, Roles: []string{edge.Anyone}})
+	}
 	e.Handle("/contracts", page)
 	e.Handle("/contracts/", page)
 	return nil

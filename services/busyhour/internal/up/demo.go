@@ -26,15 +26,16 @@ type demo struct {
 	cfg     Config
 	url     string
 	tokens  *tokens
+	kafka   string // a broker
 	began   time.Time
 	targets simulate.Targets
 	calls   *simulate.Switch
 }
 
-func newDemo(url string, cfg Config, tokens *tokens, began time.Time) *demo {
+func newDemo(url, kafka string, cfg Config, tokens *tokens, began time.Time) *demo {
 	at := simulate.At(url)
 	at.Token = tokens.command
-	return &demo{cfg: cfg, url: url, tokens: tokens, began: began, targets: at, calls: simulate.NewSwitch(simulate.SwitchConfig{
+	return &demo{cfg: cfg, url: url, kafka: kafka, tokens: tokens, began: began, targets: at, calls: simulate.NewSwitch(simulate.SwitchConfig{
 		Adopt:  true, // calls outlive this process, their switch should too
 		Stream: simulate.StreamConfig{Tenant: Tenant, Switch: demoSwitch, URLs: at.Routing, Token: at.Token},
 	})}
@@ -114,11 +115,12 @@ Busyhour is up, %.1f s after its start: everything in one process, on embedded K
   a busy hour       %[3]s simulate --bhcc 20000 --agents 150 --minutes 1%[4]s
   contracts         %[2]s/contracts  every topic and event, for other teams
   ask the API       curl -H "authorization: Bearer $(cat %[7]s)" -H 'content-type: application/json' -d '{"tenant":"demo"}' %[2]s/busyhour.routing.v1.RoutingService/GetQueueFigures
+  read along        %[3]s tail call-routing.contact-events.v1 --from 10m --kafka.brokers %[8]s
   metrics           %[2]s/ops/call-routing/metrics (agent-presence, provisioning), with the same token
   the log           %[5]s  the next start brings the state back from it
 
 The token in the first line may be any agent. Commands on this machine find theirs in %[7]s. Ctrl-C ends it.
-`, time.Since(d.began).Seconds(), d.url, d.cfg.Self, d.flags(), d.cfg.Data, d.tokens.page, d.tokens.file)
+`, time.Since(d.began).Seconds(), d.url, d.cfg.Self, d.flags(), d.cfg.Data, d.tokens.page, d.tokens.file, d.kafka)
 }
 
 // flags are what the other commands need to find us, if anything.

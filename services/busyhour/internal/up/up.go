@@ -81,7 +81,7 @@ func Run(ctx context.Context, cfg Config) (err error) {
 	if err := s.build(ctx); err != nil {
 		return err
 	}
-	demo := newDemo(s.url, cfg, tokens, began)
+	demo := newDemo(s.url, servers.kafka.Addr, cfg, tokens, began)
 	demo.mount(front)
 	if err := mountContracts(front); err != nil {
 		return err
