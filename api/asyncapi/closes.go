@@ -22,5 +22,6 @@ func Closes() []Close {
 		{4501, false, "not the caller's to do"},
 		{4502, false, "it names something that is not there"},
 		{4503, false, "another screen took its place"},
+		{4504, false, "no token, or none that is good, or it has expired; log in again"},
 	}
 }

@@ -20,7 +20,7 @@ func TestTheContractsTellOfEveryCloseCode(t *testing.T) {
 	}
 	for _, code := range []websocket.StatusCode{
 		edge.CloseDone, edge.CloseFailed, edge.CloseRestart, edge.CloseSlow, edge.CloseSilent, edge.CloseUnavailable, edge.CloseFull,
-		edge.CloseInvalid, edge.CloseDenied, edge.CloseUnknown, edge.CloseReplaced,
+		edge.CloseInvalid, edge.CloseDenied, edge.CloseUnknown, edge.CloseReplaced, edge.CloseUnauthenticated,
 	} {
 		if !told[code] {
 			t.Errorf("%d is in no contract", code)
