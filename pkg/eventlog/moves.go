@@ -5,6 +5,8 @@ import (
 
 	"github.com/IBM/sarama"
 	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/busyhour/busyhour/pkg/telemetry"
 )
 
 // moveMetrics count what rebalances do to a member's partitions, and how long records waited for their new owner.
@@ -21,12 +23,12 @@ func newMoveMetrics(registry prometheus.Registerer, group string) moveMetrics {
 			Help:        "Partitions of this member by what rebalances did to them: taken, given, or kept through one.",
 			ConstLabels: named,
 		}, []string{"topic", "what"})),
-		pause: registered(registry, prometheus.NewHistogramVec(prometheus.HistogramOpts{
+		pause: registered(registry, prometheus.NewHistogramVec(telemetry.Native(prometheus.HistogramOpts{
 			Name:        "busyhour_consumer_rebalance_pause_seconds",
 			Help:        "How long the oldest record of a partition that came to this member had waited; 0 if none had.",
 			ConstLabels: named,
 			Buckets:     prometheus.ExponentialBuckets(0.01, 2, 13),
-		}, []string{"topic"})),
+		}), []string{"topic"})),
 	}
 }
 
