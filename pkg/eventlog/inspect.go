@@ -125,14 +125,19 @@ func release(r *sarama.ApiVersionsResponse) string {
 }
 
 func (i inspector) settingsOf(broker int32) (map[string]string, error) {
-	entries, err := i.admin.DescribeConfig(sarama.ConfigResource{Type: sarama.BrokerResource, Name: strconv.Itoa(int(broker))})
+	described, err := i.admin.DescribeConfigs([]*sarama.ConfigResource{{Type: sarama.BrokerResource, Name: strconv.Itoa(int(broker))}}, sarama.DescribeConfigsOptions{})
 	if err != nil {
 		return nil, err
 	}
 	settings := map[string]string{}
-	for _, e := range entries {
-		if !e.Sensitive {
-			settings[e.Name] = e.Value
+	for _, one := range described {
+		if one.ErrorCode != sarama.ErrNoError {
+			return nil, one.ErrorCode
+		}
+		for _, e := range one.Configs {
+			if !e.Sensitive {
+				settings[e.Name] = e.Value
+			}
 		}
 	}
 	return settings, nil

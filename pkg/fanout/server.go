@@ -2,7 +2,7 @@ package fanout
 
 import (
 	"context"
-	"fmt"
+	"errors"
 	"time"
 )
 
@@ -18,7 +18,7 @@ type Server struct {
 func (c *Conn) Server(ctx context.Context) (Server, error) {
 	began := time.Now()
 	if err := c.Flush(ctx); err != nil {
-		return Server{}, fmt.Errorf("%w (%v)", err, c.nats.LastError())
+		return Server{}, errors.Join(err, c.nats.LastError())
 	}
 	return Server{Version: c.nats.ConnectedServerVersion(), MaxPayload: c.nats.MaxPayload(), RoundTrip: time.Since(began)}, nil
 }

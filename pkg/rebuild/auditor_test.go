@@ -55,6 +55,14 @@ func (s *shop) heal(ctx context.Context, h Healing) error {
 	return err
 }
 
+// counted is how many divergences an auditor has counted.
+func counted(a *Auditor) (n float64) {
+	for _, cause := range []Cause{Missing, Behind, Ahead, Altered, Unknown} {
+		n += testutil.ToFloat64(a.metrics.divergences.WithLabelValues(tenant, string(cause)))
+	}
+	return n
+}
+
 // found waits until so many divergences are healed, and gives their causes.
 func (s *shop) found(a *Auditor, want int) map[Cause]int {
 	s.Helper()
@@ -128,8 +136,8 @@ func TestTheAuditorRaisesNoFalseAlarm(t *testing.T) {
 	s.redis.Flush() // a new epoch while the audit goes on
 	s.waitOpen(epoch + 1)
 	changing()
-	if n := testutil.CollectAndCount(a.metrics.divergences); n != 0 {
-		t.Errorf("%d kinds of divergences where nothing was tampered with", n)
+	if n := counted(a); n != 0 {
+		t.Errorf("%g divergences where nothing was tampered with", n)
 	}
 }
 
@@ -181,8 +189,8 @@ func TestNothingIsJudgedByACompactorThatHearsNothing(t *testing.T) {
 	s.await("it has refused to judge", func() bool { return testutil.ToFloat64(a.metrics.skipped.WithLabelValues("behind")) >= 2 })
 	cancel()
 	running.Wait()
-	if n := testutil.CollectAndCount(a.metrics.divergences); n != 0 {
-		t.Error("a divergence was counted")
+	if n := counted(a); n != 0 {
+		t.Errorf("%g divergences were counted", n)
 	}
 }
 

@@ -146,8 +146,8 @@ func TestTheAuditorRaisesNoFalseAlarmWhenATopicGrows(t *testing.T) {
 		t.Errorf("%v records were told again", n)
 	}
 	for _, auditor := range []*Auditor{a, b} {
-		if n := testutil.CollectAndCount(auditor.metrics.divergences); n != 0 {
-			t.Errorf("%d causes of a divergence were counted", n)
+		if n := counted(auditor); n != 0 {
+			t.Errorf("%g divergences were counted", n)
 		}
 	}
 	s.await("nothing differs", func() bool { v := s.verify(); return len(v.Divergences)+len(v.Unsettled) == 0 })

@@ -83,7 +83,7 @@ func (d *document) operate(p topics.Topic) {
 		}
 	}
 	if isDead(p.Name) {
-		sent, by = []ref{{"#/channels/" + p.Name + "/messages/dead-letter"}}, map[string]bool{owner(p.Name): true}
+		sent = []ref{{"#/channels/" + p.Name + "/messages/dead-letter"}}
 	}
 	if len(sent) > 0 {
 		d.Operations.set("send-"+p.Name, operation{Action: "send", Summary: "Written by " + owner(p.Name) + ".", Channel: at, Messages: sent, By: []string{owner(p.Name)}})

@@ -112,9 +112,7 @@ func described(d *prometheus.Desc) Metric {
 		name, _, _ := strings.Cut(constant, "=")
 		labels = append(labels, name)
 	}
-	for _, name := range strings.FieldsFunc(m[4], func(r rune) bool { return r == ',' || r == ' ' }) {
-		labels = append(labels, name)
-	}
+	labels = append(labels, strings.FieldsFunc(m[4], func(r rune) bool { return r == ',' || r == ' ' })...)
 	return Metric{Name: m[1], Help: help, Labels: labels}
 }
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/user"
 
 	"github.com/busyhour/busyhour/api/topics"
 	"github.com/busyhour/busyhour/pkg/eventlog"
@@ -93,5 +94,8 @@ func growEvents(ctx context.Context, cfg eventlog.Config, g Growth, say func(str
 
 func who() string {
 	host, _ := os.Hostname()
-	return os.Getenv("USER") + "@" + host
+	if u, err := user.Current(); err == nil {
+		return u.Username + "@" + host
+	}
+	return host
 }

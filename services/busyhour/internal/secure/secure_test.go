@@ -5,6 +5,7 @@ package secure
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -233,7 +234,7 @@ func (s *stage) strayers(t *testing.T) {
 	if err := r.HMGet(ctx, foreign, "r").Err(); err != nil {
 		t.Errorf("redis: call-routing can't read by what it guards: %v", err)
 	}
-	if err := r.HGet(ctx, "{acme}:switchboard:1:x", "r").Err(); err == nil || err == redis.Nil {
+	if err := r.HGet(ctx, "{acme}:switchboard:1:x", "r").Err(); err == nil || errors.Is(err, redis.Nil) {
 		t.Error("redis: call-routing reads what is nobody's")
 	}
 	p, err := eventlog.NewProducer(s.asService(fleet.Routing, s.ours))
