@@ -1,4 +1,4 @@
-//go:build stack
+//go:build stack && readers
 
 package e2e
 
