@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -26,39 +27,35 @@ const firstRelease = "a877181"
 func TestOldAndNewPodsServeTogether(t *testing.T) {
 	ctx := within(t, 8*time.Minute)
 	old := buildBefore(t, ctx)
-	rolled := make(chan error, 1)
-	go func() { rolled <- errors.Join(roll(t, ctx, old), roll(t, ctx, w.bin)) }()
 	t.Cleanup(func() { restart(t) })
-
-	for round := 1; ; round++ {
-		report := busyMinute(t, ctx, round)
-		if !report.Clean() {
-			var text bytes.Buffer
-			report.Write(&text)
-			t.Errorf("the audit of round %d has %d findings\n%s", round, report.Audit.Found, text.String())
-		}
+	placed := make(chan struct{})
+	rolled := make(chan error, 1)
+	go func() {
 		select {
-		case err := <-rolled:
-			if err != nil {
-				t.Fatal(err)
-			}
-			t.Logf("rolled back and forth during %d rounds of load", round)
-			return
-		default:
+		case <-placed: // people are provisioned, and calls flow
+			rolled <- errors.Join(roll(t, ctx, old), roll(t, ctx, w.bin))
+		case <-ctx.Done():
+			rolled <- ctx.Err()
 		}
-	}
-}
+	}()
 
-func busyMinute(t *testing.T, ctx context.Context, round int) *simulate.Report {
-	t.Helper()
 	cfg := simulate.DefaultLoad()
-	cfg.Targets, cfg.Tenant, cfg.Agents, cfg.Span, cfg.Switches, cfg.Queues = w.fleet.Targets(), w.tenant("upgrade"), 50, 20*time.Second, 2, 2
+	cfg.Targets, cfg.Tenant, cfg.Agents, cfg.Span, cfg.Switches, cfg.Queues = w.fleet.Targets(), w.tenant("upgrade"), 50, 80*time.Second, 2, 2
 	cfg.BHCC = 20_000
+	var once sync.Once
+	cfg.Placed = func(*simulate.Call) { once.Do(func() { close(placed) }) }
 	report, err := simulate.Run(ctx, cfg)
 	if err != nil {
-		t.Fatalf("round %d of load: %v", round, err)
+		t.Fatal(err)
 	}
-	return report
+	if err := <-rolled; err != nil {
+		t.Fatal(err)
+	}
+	if !report.Clean() {
+		var text bytes.Buffer
+		report.Write(&text)
+		t.Errorf("the audit has %d findings\n%s", report.Audit.Found, text.String())
+	}
 }
 
 // roll replaces every process by the binaries in bin, as a rolling update does: one at a time, the next when it is ready.
