@@ -33,8 +33,6 @@ type Common struct {
 	Auth     identity.Config       `key:"auth"`
 	Log      telemetry.LogConfig   `key:"log"`
 	Trace    telemetry.TraceConfig `key:"trace"`
-
-	PeerToken identity.OutgoingConfig `key:"peers"`
 }
 
 // RecoveryConfig says when a person has to look.
@@ -50,6 +48,7 @@ type OutboxConfig struct {
 // PeersConfig says how this process calls our other services.
 type PeersConfig struct {
 	TLS Certificates `key:"tls"`
+	identity.OutgoingConfig
 }
 
 // common lets Service reach the Common within a service's own configuration.

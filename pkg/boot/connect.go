@@ -87,7 +87,7 @@ func open(service string, c Common) (*Backends, *closers, error) {
 	b := &Backends{
 		Pod: pod, Tenants: c.Tenants, Log: log, Registry: telemetry.Registry(),
 		RecoveryLimit: c.Recovery.Limit, OutboxLimit: c.Outbox.Limit,
-		Callers: callers, Token: c.PeerToken.Source(),
+		Callers: callers, Token: c.Peers.Source(),
 	}
 	if b.Peers, err = newPeers(c.Peers, b.Registry); err != nil {
 		return nil, nil, err

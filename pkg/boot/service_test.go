@@ -112,22 +112,34 @@ func free(t *testing.T) string {
 	return l.Addr().String()
 }
 
-func TestAServiceFromFlagsToTheLastFarewell(t *testing.T) {
-	listen, ops := free(t), free(t)
-	args := append(servers(t), "--listen", listen, "--ops.listen", ops, "--pprof.listen", "127.0.0.1:0", "--pod=p1", "--greeting=good day", "--log.level=error")
-	svc := &toy{running: make(chan struct{})}
-	run := Service("toy", func(_ context.Context, cfg toyConfig, b *Backends) (*toy, error) {
+// begun starts the toy's process with these arguments; run is what its binary does, with others.
+func begun(t *testing.T, args []string) (svc *toy, run func(context.Context, []string) error, cancel context.CancelFunc, ended chan error) {
+	svc = &toy{running: make(chan struct{})}
+	run = Service("toy", func(_ context.Context, cfg toyConfig, b *Backends) (*toy, error) {
 		svc.cfg, svc.b = cfg, b
 		return svc, nil
 	})
 	ctx, cancel := context.WithCancel(t.Context())
-	ended := make(chan error, 1)
+	ended = make(chan error, 1)
 	go func() { ended <- run(ctx, args) }()
+	return svc, run, cancel, ended
+}
+
+// runs waits until it does.
+func (s *toy) runs(t *testing.T, ended <-chan error) {
+	t.Helper()
 	select {
-	case <-svc.running:
+	case <-s.running:
 	case err := <-ended:
 		t.Fatalf("it ended before it ran: %v", err)
 	}
+}
+
+func TestAServiceFromFlagsToTheLastFarewell(t *testing.T) {
+	listen, ops := free(t), free(t)
+	args := append(servers(t), "--listen", listen, "--ops.listen", ops, "--pprof.listen", "127.0.0.1:0", "--pod=p1", "--greeting=good day", "--log.level=error")
+	svc, run, cancel, ended := begun(t, args)
+	svc.runs(t, ended)
 
 	if got := get(t, "http://"+listen); got != "good day from p1" {
 		t.Errorf("got %q", got)
@@ -158,19 +170,8 @@ func TestAServiceOverTLS(t *testing.T) {
 	ca, cert, key := certificates(t, dir, "toy.example")
 	args := append(servers(t), "--listen", listen, "--ops.listen", ops, "--ops.tls", "--log.level=error",
 		"--tls.cert", cert, "--tls.key", key, "--tls.client-ca", ca)
-	svc := &toy{running: make(chan struct{})}
-	run := Service("toy", func(_ context.Context, cfg toyConfig, b *Backends) (*toy, error) {
-		svc.cfg, svc.b = cfg, b
-		return svc, nil
-	})
-	ctx, cancel := context.WithCancel(t.Context())
-	ended := make(chan error, 1)
-	go func() { ended <- run(ctx, args) }()
-	select {
-	case <-svc.running:
-	case err := <-ended:
-		t.Fatalf("it ended before it ran: %v", err)
-	}
+	svc, run, cancel, ended := begun(t, args)
+	svc.runs(t, ended)
 	health := append([]string{"health"}, args...)
 	if err := run(t.Context(), health); err != nil {
 		t.Error(err)
@@ -244,14 +245,7 @@ func TestAProcessWaitsForKafkaAndSaysSo(t *testing.T) {
 	kafka.Stop()
 	ops := free(t)
 	args := append(serversBut(t), "--ops.listen", ops, "--kafka.brokers", kafka.Addr, "--log.level=error")
-	svc := &toy{running: make(chan struct{})}
-	run := Service("toy", func(_ context.Context, cfg toyConfig, b *Backends) (*toy, error) {
-		svc.cfg, svc.b = cfg, b
-		return svc, nil
-	})
-	ctx, cancel := context.WithCancel(t.Context())
-	ended := make(chan error, 1)
-	go func() { ended <- run(ctx, args) }()
+	svc, run, cancel, ended := begun(t, args)
 	why := func() string {
 		err := run(t.Context(), append([]string{"health"}, args...))
 		return fmt.Sprint(err)
@@ -355,19 +349,8 @@ func TestAServiceAsksWhoCalls(t *testing.T) {
 	t.Cleanup(provider.Close)
 	listen := free(t)
 	args := append(servers(t), "--listen", listen, "--ops.listen", free(t), "--log.level=error", "--auth.issuer", provider.URL, "--auth.audience", identitytest.Audience)
-	svc := &toy{running: make(chan struct{})}
-	run := Service("toy", func(_ context.Context, cfg toyConfig, b *Backends) (*toy, error) {
-		svc.cfg, svc.b = cfg, b
-		return svc, nil
-	})
-	ctx, cancel := context.WithCancel(t.Context())
-	ended := make(chan error, 1)
-	go func() { ended <- run(ctx, args) }()
-	select {
-	case <-svc.running:
-	case err := <-ended:
-		t.Fatalf("it ended before it ran: %v", err)
-	}
+	svc, _, cancel, ended := begun(t, args)
+	svc.runs(t, ended)
 	as := func(token string) string {
 		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+listen+"/private", nil)
 		if err != nil {

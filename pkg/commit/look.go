@@ -21,15 +21,20 @@ type reign struct {
 	epoch  uint32
 }
 
+// byReign sorts what is to be done by where, for a script works in one reign.
+func byReign[T any](bundle []T, of func(T) reign) map[reign][]T {
+	sorted := map[reign][]T{}
+	for _, one := range bundle {
+		at := of(one)
+		sorted[at] = append(sorted[at], one)
+	}
+	return sorted
+}
+
 // lookAll reads one outbox after the other in as few round trips as there are reigns. One bundle is under way at a time: a switch
 // that sends again thousands of signals must not take Redis' connections from those who decide, and from the recovery.
 func (o *outboxes) lookAll(bundle []look) {
-	reigns := map[reign][]look{}
-	for _, l := range bundle {
-		at := reign{l.tenant, l.result.Epoch}
-		reigns[at] = append(reigns[at], l)
-	}
-	for at, looks := range reigns {
+	for at, looks := range byReign(bundle, func(l look) reign { return reign{l.tenant, l.result.Epoch} }) {
 		for part := range slices.Chunk(looks, lookLimit) {
 			o.lookAt(at, part)
 		}

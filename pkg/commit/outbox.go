@@ -249,18 +249,9 @@ func (o *outboxes) readOn(l *lane, drained removal) {
 
 // remove runs drained.lua once per tenant and epoch. What fails is published again by the relay: a repeat, no loss.
 func (o *outboxes) remove(bundle []removal) {
-	type space struct {
-		tenant string
-		epoch  uint32
-	}
-	spaces := map[space][]removal{}
-	for _, r := range bundle {
-		at := space{r.tenant, r.epoch}
-		spaces[at] = append(spaces[at], r)
-	}
 	ctx, cancel := context.WithTimeout(context.Background(), scriptTimeout)
 	defer cancel()
-	for at, removals := range spaces {
+	for at, removals := range byReign(bundle, func(r removal) reign { return reign{r.tenant, r.epoch} }) {
 		for part := range slices.Chunk(removals, 64) {
 			keys := []string{MarkKey(at.tenant, o.store.service), Key(at.tenant, o.store.service, at.epoch, outbox)}
 			args := []any{at.epoch}

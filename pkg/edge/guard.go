@@ -116,7 +116,7 @@ func (g *guard) enter(r *http.Request, route string) (context.Context, error) {
 	case a.rule.Within || a.rule.public():
 		return ctx, nil
 	}
-	who, err := a.admit(ctx, bearer(r), nil)
+	who, err := a.admit(ctx, Bearer(r), nil)
 	if err != nil {
 		return nil, err
 	}
@@ -201,9 +201,7 @@ func AdmitTenant(ctx context.Context, token, tenant string) (*identity.Identity,
 }
 
 // Bearer is the token in the headers of a request, or "".
-func Bearer(r *http.Request) string { return bearer(r) }
-
-func bearer(r *http.Request) string {
+func Bearer(r *http.Request) string {
 	kind, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
 	if !strings.EqualFold(kind, "Bearer") {
 		return ""
