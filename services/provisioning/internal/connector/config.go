@@ -25,6 +25,7 @@ type Config struct {
 	Kind              string        `key:"kind" default:"http" doc:"http: an agent is put as JSON at an address of its own. scim: an agent is a user of a SCIM 2.0 server."`
 	URL               string        `key:"url" doc:"http: where an agent is put, for instance https://crm.example/agents/{id}; scim: where the server is, for instance https://crm.example/scim/v2. {tenant}, and for http {id}, are filled in. Empty: there is no downstream."`
 	Groups            bool          `key:"groups" default:"false" doc:"scim: queues are groups there, and an agent's user is a member of those of their queues."`
+	Bulk              bool          `key:"bulk" default:"false" doc:"scim: reads and writes that are not urgent travel together, where the server says that it takes bulk requests: for one that counts calls, or is far away."`
 	Method            string        `key:"method" default:"PUT" doc:"http: how an agent is put, PUT or POST."`
 	DeleteURL         string        `key:"delete_url" doc:"http: where an agent is deleted; empty: url."`
 	DeleteMethod      string        `key:"delete_method" default:"DELETE" doc:"http: how an agent is deleted, DELETE, POST, PUT or PATCH; there is no body."`
@@ -101,6 +102,7 @@ func (c *Config) Validate() error {
 	case kindHTTP:
 		c.checkPlain(want)
 		want(!c.Groups, "groups: of kind scim only, leave it out")
+		want(!c.Bulk, "bulk: of kind scim only, leave it out")
 	case kindSCIM:
 		want(!strings.ContainsAny(c.URL, "?#") && !strings.Contains(c.URL, "{id}"), "url: %q is not where a SCIM server is: leave out {id}, ? and #", c.URL)
 		want(c.DeleteURL == "", "delete_url: of kind http only, leave it out")

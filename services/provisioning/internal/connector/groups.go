@@ -78,7 +78,7 @@ func (s *scim) member(ctx context.Context, tenant, group, op, id string) reply {
 	if op == "remove" {
 		o = map[string]any{"op": op, "path": "members[value eq " + quoted(id) + "]"}
 	}
-	return s.write(ctx, http.MethodPatch, s.address(tenant, groups, group), patchOf([]any{o}), "")
+	return s.write(ctx, tenant, http.MethodPatch, at(groups, group), patchOf([]any{o}), "")
 }
 
 // groupOf is the id of a queue's group, which is created if there is none.
@@ -97,7 +97,7 @@ func (s *scim) groupOf(ctx context.Context, tenant, queue string) (string, said)
 			return found.text("id"), said{}
 		}
 		group := map[string]any{"schemas": []string{groupSchema}, "displayName": queue, "externalId": external}
-		if a := s.write(ctx, http.MethodPost, s.address(tenant, groups, ""), group, ""); a.kind != taken && a.status != http.StatusConflict {
+		if a := s.write(ctx, tenant, http.MethodPost, at(groups, ""), group, ""); a.kind != taken && a.status != http.StatusConflict {
 			return "", a.said
 		}
 	}

@@ -44,7 +44,7 @@ func (c *Connector) Read(ctx context.Context, tenant string, agent *provisioning
 }
 
 func (s *scim) look(ctx context.Context, tenant string, agent *provisioningv1.Agent) (sight, said) {
-	found, no := s.find(ctx, tenant, users, "externalId", externalID(tenant, agent))
+	found, no := s.agent(ctx, tenant, externalID(tenant, agent))
 	if no.kind != taken || found == nil {
 		return sight{}, no
 	}

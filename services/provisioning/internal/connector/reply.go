@@ -32,6 +32,8 @@ type reply struct {
 	said
 	status int // 0: none came
 	body   []byte
+	// secrets that were shown to the downstream; nobody else may read them in what it answers.
+	secrets []string
 }
 
 // gone says that there is nothing at the address.

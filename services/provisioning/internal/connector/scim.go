@@ -21,6 +21,15 @@ type scim struct {
 	wire      *wire
 	abilities abilities
 	known     knownGroups
+	writes    bundles[operation, shared]
+	searches  bundles[string, finding]
+}
+
+func newSCIM(w *wire) *scim {
+	s := &scim{wire: w}
+	s.writes.most, s.writes.ask = mostTogether, s.together
+	s.searches.most, s.searches.ask = mostSought, s.agents
+	return s
 }
 
 const (
@@ -49,7 +58,7 @@ func (s *scim) tell(ctx context.Context, change Change) (last said) {
 
 // round reads the user and writes it once; again: it was changed in between. The id is the user's, if it is known.
 func (s *scim) round(ctx context.Context, change Change) (id string, _ said, again bool) {
-	found, no := s.find(ctx, change.Tenant, users, "externalId", externalID(change.Tenant, change.Agent))
+	found, no := s.agent(ctx, change.Tenant, externalID(change.Tenant, change.Agent))
 	switch {
 	case no.kind != taken || found == nil && change.Deleted:
 		return "", no, false
@@ -82,7 +91,7 @@ func (s *scim) find(ctx context.Context, tenant, kind, attribute, value string) 
 
 // search gives what the server answers to a query; the list has a total if the answer is taken.
 func (s *scim) search(ctx context.Context, tenant, kind, query string) (a reply, l list) {
-	a = s.wire.send(ctx, request{method: http.MethodGet, address: s.address(tenant, kind, "") + query, header: accept()})
+	a = s.wire.send(ctx, request{method: http.MethodGet, address: s.base(tenant) + at(kind, "") + query, header: accept()})
 	if a.kind == taken && (decode(a.body, &l) != nil || l.Total == nil) {
 		a.said = noList(a, kind)
 	}
@@ -120,7 +129,7 @@ func only(found []user, kind, attribute, value string) (user, said) {
 
 func (s *scim) create(ctx context.Context, change Change) (id string, _ said, again bool) {
 	wanted := userOf(change.Tenant, change.Agent)
-	a := s.write(ctx, http.MethodPost, s.address(change.Tenant, users, ""), wanted, "")
+	a := s.write(ctx, change.Tenant, http.MethodPost, at(users, ""), wanted, "")
 	if a.status != http.StatusConflict {
 		return a.id(), a.said, false
 	}
@@ -153,18 +162,18 @@ func (s *scim) replace(ctx context.Context, change Change, found user) (_ said, 
 	if reflect.DeepEqual(all, found) {
 		return said{}, false
 	}
-	patches, no := s.patches(ctx, change.Tenant)
+	can, no := s.can(ctx, change.Tenant)
 	if no.kind != taken {
 		return no, false
 	}
-	if patches {
+	if can.patch {
 		a, ok := s.patch(ctx, change.Tenant, found, found.differences(wanted))
 		if ok {
 			return a.said, a.changed()
 		}
 	}
 	delete(all, "meta") // the server's own
-	a := s.write(ctx, http.MethodPut, s.address(change.Tenant, users, found.text("id")), all, found.version())
+	a := s.write(ctx, change.Tenant, http.MethodPut, at(users, found.text("id")), all, found.version())
 	return a.said, a.changed()
 }
 
@@ -173,10 +182,10 @@ func (s *scim) patch(ctx context.Context, tenant string, found user, all []diffe
 	if len(all) == 0 { // but for the schemas, which are the server's to keep
 		return reply{}, true
 	}
-	a := s.write(ctx, http.MethodPatch, s.address(tenant, users, found.text("id")), patch(all), found.version())
+	a := s.write(ctx, tenant, http.MethodPatch, at(users, found.text("id")), patch(all), found.version())
 	switch {
 	case a.status == http.StatusMethodNotAllowed || a.status == http.StatusNotImplemented:
-		s.abilities.learn(s.base(tenant), false)
+		s.abilities.change(s.base(tenant), func(can *ability) { can.patch = false })
 		return a, false
 	case a.kind == refused && !a.changed() || a.kind == wentWrong:
 		s.abilities.forget(s.base(tenant))
@@ -188,7 +197,7 @@ func (s *scim) patch(ctx context.Context, tenant string, found user, all []diffe
 func (a reply) changed() bool { return a.gone() || a.status == http.StatusPreconditionFailed }
 
 func (s *scim) remove(ctx context.Context, tenant string, found user) said {
-	a := s.wire.send(ctx, request{method: http.MethodDelete, address: s.address(tenant, users, found.text("id")), header: accept()})
+	a := s.submit(ctx, tenant, operation{Method: http.MethodDelete, Path: at(users, found.text("id"))})
 	if a.gone() {
 		a.kind = taken
 	}
@@ -196,16 +205,12 @@ func (s *scim) remove(ctx context.Context, tenant string, found user) said {
 }
 
 // write sends a resource, or a patch of one. Who takes it answers with the resource as it is now, or with nothing.
-func (s *scim) write(ctx context.Context, method, address string, what map[string]any, version string) reply {
+func (s *scim) write(ctx context.Context, tenant, method, path string, what map[string]any, version string) reply {
 	body, err := json.Marshal(what)
 	if err != nil {
 		return reply{said: said{kind: refused, words: "encode it: " + err.Error()}}
 	}
-	r := request{method: method, address: address, contentType: scimJSON, header: accept(), body: body}
-	if version != "" {
-		r.header.Set("If-Match", version)
-	}
-	a := s.wire.send(ctx, r)
+	a := s.submit(ctx, tenant, operation{Method: method, Path: path, Version: version, Data: body})
 	var now user
 	if a.kind == taken && len(a.body) > 0 && decode(a.body, &now) != nil {
 		a.said = said{kind: wentWrong, words: a.words + ", which is no resource"}
@@ -213,13 +218,12 @@ func (s *scim) write(ctx context.Context, method, address string, what map[strin
 	return a
 }
 
-// address of all resources of a kind, or of one.
-func (s *scim) address(tenant, kind, id string) string {
-	base := s.base(tenant) + "/" + kind
+// at is the path of all resources of a kind, or of one.
+func at(kind, id string) string {
 	if id == "" {
-		return base
+		return "/" + kind
 	}
-	return base + "/" + url.PathEscape(id)
+	return "/" + kind + "/" + url.PathEscape(id)
 }
 
 func (s *scim) base(tenant string) string {

@@ -16,7 +16,7 @@ type way interface {
 
 func wayTo(cfg Config, w *wire) way {
 	if cfg.Kind == kindSCIM {
-		return &scim{wire: w}
+		return newSCIM(w)
 	}
 	return newPlain(cfg, w)
 }

@@ -108,7 +108,7 @@ func (w *wire) read(ctx context.Context, r request, res *http.Response, secrets 
 		limit = longestQuote
 	}
 	body, err := io.ReadAll(io.LimitReader(res.Body, int64(limit)+1))
-	a := reply{status: res.StatusCode, body: body, said: judge(res, hide(string(body), secrets))}
+	a := reply{status: res.StatusCode, body: body, secrets: secrets, said: judge(res, hide(string(body), secrets))}
 	switch {
 	case r.quote || a.kind != taken:
 	case err != nil:
