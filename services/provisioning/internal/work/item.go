@@ -48,10 +48,12 @@ func (p *Pool) run(ctx context.Context, n stream.Namespace, e stream.Entry) {
 
 // once runs an item, and takes it out of the stream if nothing is left to do for it.
 func (p *Pool) once(ctx context.Context, n stream.Namespace, e stream.Entry) error {
+	asked := time.Now()
 	o, err := p.flow.Item(ctx, n.Tenant, e.Item)
 	if err != nil {
 		return err
 	}
+	p.yield.read(time.Since(asked))
 	if o == nil || job.Final(o) { // forgotten, or ended by another run
 		return p.stream.Done(ctx, n, e)
 	}

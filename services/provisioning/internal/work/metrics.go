@@ -15,8 +15,11 @@ import (
 
 type metrics struct{ undecided prometheus.Counter }
 
-func newMetrics(reg prometheus.Registerer, store *commit.Store, s *stream.Stream) *metrics {
-	reg.MustRegister(&standing{store: store, stream: s})
+func newMetrics(reg prometheus.Registerer, store *commit.Store, s *stream.Stream, y *yield) *metrics {
+	reg.MustRegister(&standing{store: store, stream: s}, prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "busyhour_provisioning_bulk_rate",
+		Help: "Bulk items that this pod may begin in a second, so that calls do not wait for them.",
+	}, y.now))
 	return &metrics{undecided: telemetry.Register(reg, prometheus.NewCounter(prometheus.CounterOpts{
 		Name: "busyhour_provisioning_undecided_runs_total",
 		Help: "Runs of items that ended without an outcome; they are run again.",

@@ -4,6 +4,8 @@
 //	stream ─▶ Pool ─▶ directory commit ─▶ downstreams ─▶ all durable ─▶ outcome commit ─▶ out of the stream
 //	            └─ job paused: out of the stream; cancelled: outcome commit; others first: to the end of the stream
 //
+// Bulk items are begun as fast as calls bear it.
+//
 // A run that ends without an outcome leaves its entry in the stream, and another run takes it over. So an item may be
 // run again, but not by two at once: while it is run its worker says that it lives, and gives up when it could not say so.
 package work
@@ -77,15 +79,17 @@ type Pool struct {
 	metrics     *metrics
 
 	slots *slots
+	yield *yield
 	items sync.WaitGroup
 }
 
 // New makes a Pool.
 func New(cfg Config, store *commit.Store, s *stream.Stream, f *flow.Flow, downstreams saga.Chain, pod string, log *zap.Logger, reg prometheus.Registerer) *Pool {
+	y := newYield()
 	return &Pool{
-		cfg: cfg, store: store, stream: s, flow: f, downstreams: downstreams, log: log, metrics: newMetrics(reg, store, s),
+		cfg: cfg, store: store, stream: s, flow: f, downstreams: downstreams, log: log, metrics: newMetrics(reg, store, s, y),
 		consumer: pod + "-" + rand.Text()[:6], // after a restart, a pod is another consumer
-		slots:    newSlots(cfg.Concurrency),
+		slots:    newSlots(cfg.Concurrency), yield: y,
 	}
 }
 
@@ -118,7 +122,7 @@ func (p *Pool) serve(ctx, inHand context.Context, tenant string, priority provis
 		if err := p.await(ctx, priority); err != nil {
 			return
 		}
-		slots, err := p.slots.take(ctx, priority)
+		slots, err := p.admit(ctx, priority)
 		if err != nil {
 			return
 		}
@@ -129,6 +133,9 @@ func (p *Pool) serve(ctx, inHand context.Context, tenant string, priority provis
 		}
 		if err == nil && len(entries) == 0 {
 			entries, err = p.stream.Read(ctx, n, p.consumer, slots)
+		}
+		if priority == provisioningv1.Priority_PRIORITY_BULK {
+			p.yield.took(len(entries))
 		}
 		p.start(inHand, n, entries)
 		p.slots.give(priority, slots-len(entries))
@@ -158,6 +165,22 @@ func (p *Pool) await(ctx context.Context, priority provisioningv1.Priority) erro
 		return ctx.Err()
 	}
 	return p.downstreams.Wait(ctx)
+}
+
+// admit takes slots for items that may begin now.
+func (p *Pool) admit(ctx context.Context, priority provisioningv1.Priority) (n int, err error) {
+	if priority != provisioningv1.Priority_PRIORITY_BULK {
+		return p.slots.take(ctx, priority)
+	}
+	if err := p.yield.wait(ctx); err != nil {
+		return 0, err
+	}
+	if n, err = p.slots.take(ctx, priority); err != nil {
+		return 0, err
+	}
+	few := min(n, p.yield.portion())
+	p.slots.give(priority, n-few)
+	return few, nil
 }
 
 func (p *Pool) takeOver(ctx context.Context, n stream.Namespace, limit int) ([]stream.Entry, error) {
