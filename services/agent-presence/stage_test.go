@@ -53,7 +53,7 @@ func newStage(t *testing.T) *stage {
 	t.Helper()
 	s := &stage{T: t}
 	var err error
-	if s.kafka, err = embedded.StartKafka("", nil); err != nil {
+	if s.kafka, err = embedded.StartKafka(t.TempDir(), nil); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(s.kafka.Close)

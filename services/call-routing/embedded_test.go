@@ -11,14 +11,17 @@ import (
 	"github.com/busyhour/busyhour/pkg/embedded"
 )
 
-// stopNATS is this test's, for nobody else hangs on its NATS.
-var stopNATS func()
+// kafka and stopNATS are this test's, for nobody else hangs on its servers.
+var (
+	kafka    *embedded.Kafka
+	stopNATS func()
+)
 
 // connect starts servers in this process.
 func (s *stage) connect() {
 	s.Helper()
-	kafka, err := embedded.StartKafka("", nil)
-	if err != nil {
+	var err error
+	if kafka, err = embedded.StartKafka(s.TempDir(), nil); err != nil {
 		s.Fatal(err)
 	}
 	s.Cleanup(kafka.Close)

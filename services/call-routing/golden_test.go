@@ -3,19 +3,24 @@
 package routing_test
 
 import (
+	"fmt"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/redis/go-redis/v9"
 	"google.golang.org/protobuf/proto"
 
 	"github.com/busyhour/busyhour/api/events"
 	provisioningv1 "github.com/busyhour/busyhour/api/gen/busyhour/provisioning/v1"
 	routingv1 "github.com/busyhour/busyhour/api/gen/busyhour/routing/v1"
-	"github.com/busyhour/busyhour/api/golden"
 	"github.com/busyhour/busyhour/api/golden/goldentest"
 	"github.com/busyhour/busyhour/api/topics"
+	"github.com/busyhour/busyhour/pkg/commit"
 	"github.com/busyhour/busyhour/pkg/eventlog"
+	"github.com/busyhour/busyhour/pkg/eventlog/eventlogtest"
 )
 
 func TestGoldenEventsOfContacts(t *testing.T) {
@@ -86,12 +91,58 @@ func TestGoldenEventsOfContacts(t *testing.T) {
 	// A call that comes and an agent who has become free look for each other at once: either may find the other.
 	fixed := strings.NewReplacer("FIRST_IN_LINE", "LONGEST_IDLE", s.contactOf("call-1"), "c-1", s.contactOf("call-2"), "c-2", s.contactOf("call-3"), "c-3",
 		s.contactOf("call-4"), "c-4", s.contactOf("call-5"), "c-5")
-	records := append(s.goldenRecords(topics.ContactEvents), s.goldenRecords(topics.Signals)...)
+	records := eventlogtest.Golden(append(s.raw(topics.ContactEvents), s.raw(topics.Signals)...)...)
 	goldentest.Compare(t, records, fixed,
 		events.ContactQueued, events.ContactOffered, events.ContactOfferDeclined, events.ContactOfferTimedOut,
 		events.ContactOfferWithdrawn, events.ContactOfferAccepted, events.ContactConnected, events.ContactHeld,
 		events.ContactResumed, events.ContactEnded, events.ContactCompleted, events.ContactAbandoned,
 		events.ContactOverflowed, events.ContactFailed, events.ContactNoted, events.Signal)
+}
+
+// What the auditor, the reaper and a recovery write.
+func TestGoldenEventsOfMending(t *testing.T) {
+	s := newStage(t)
+	s.queue(&provisioningv1.Queue{Id: "support"})
+	p := s.curious("pod-1", 100*time.Millisecond)
+	sw := p.connect("sbc-1", 1)
+	sw.carriesUntil("the switch is known", func() bool { l := s.switches(p); return len(l) == 1 && l[0].Trusted })
+	sw.say(callOffered("call-1", "support"), callOffered("call-2", "support"))
+	sw.acked()
+	tampered, lost := s.contactOf("call-1"), s.contactOf("call-2")
+	epoch := s.overwrite(p, tampered, "nonsense")
+	s.await("the lie is found", func() bool { return s.wrote(events.ContactHealed) })
+	sw.carriesUntil("a call is lost", func() bool { return s.stateOf(p, lost) == lostState }, carried("call-1", waits, ""))
+	sw.acked()
+
+	kafka.Stop()
+	sw.say(callOffered("call-3", "support"))
+	s.await("only Redis has what was decided", func() bool { return p.metric("busyhour_log_away_seconds") > 1.1 })
+	s.flush()
+	if err := kafka.Start(); err != nil {
+		t.Fatal(err)
+	}
+	s.await("the log says what it lacks", func() bool { return s.wrote(events.RoutingGap) })
+	p.stop()
+
+	fixed := strings.NewReplacer(tampered, "c-1", lost, "c-2", fmt.Sprintf("Redis at %d.1, log at %[1]d.1", epoch), "Redis at 7.1, log at 7.1")
+	goldentest.Compare(t, eventlogtest.Golden(s.raw(topics.ContactEvents)...), fixed, events.ContactHealed, events.ContactLost, events.RoutingGap, events.Epoch)
+}
+
+// overwrite edits a contact in Redis by hand, and returns its epoch.
+func (s *stage) overwrite(p *pod, id, value string) uint32 {
+	s.Helper()
+	rdb := redis.NewUniversalClient(&s.redis)
+	defer rdb.Close()
+	epoch := s.contactRevision(p, id).Epoch
+	if err := rdb.HSet(s.Context(), commit.Key(s.tenant, "call-routing", epoch, "contact:"+id), "v", value).Err(); err != nil {
+		s.Fatal(err)
+	}
+	return epoch
+}
+
+func (s *stage) wrote(typ string) bool {
+	s.Helper()
+	return slices.ContainsFunc(s.raw(topics.ContactEvents), func(m eventlog.Message) bool { return m.Header(eventlog.HeaderType) == typ })
 }
 
 // sendSignal is a switch that speaks Kafka.
@@ -117,15 +168,4 @@ func (s *stage) sendSignal(t *testing.T) {
 	if err := producer.Send(s.Context(), m); err != nil {
 		t.Fatal(err)
 	}
-}
-
-func (s *stage) goldenRecords(topic string) (records []golden.Record) {
-	for _, m := range s.topic(topic) {
-		r := golden.Record{Topic: m.Topic, Key: string(m.Key), Value: m.Value, Headers: map[string]string{}}
-		for _, h := range m.Headers {
-			r.Headers[h.Key] = h.Value
-		}
-		records = append(records, r)
-	}
-	return records
 }

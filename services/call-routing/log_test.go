@@ -1,6 +1,7 @@
 package routing_test
 
 import (
+	"slices"
 	"sync"
 	"testing"
 
@@ -13,27 +14,33 @@ import (
 	"github.com/busyhour/busyhour/services/call-routing/internal/contact"
 )
 
-// topic reads all of a topic that counts, in order per key.
-func (s *stage) topic(name string) []eventlog.Message {
+// raw reads all of a topic, markers too, in order per key.
+func (s *stage) raw(name string) []eventlog.Message {
 	s.Helper()
 	var mu sync.Mutex
 	var all []eventlog.Message
-	voiders := map[int32]*eventlog.Voider{}
 	err := eventlog.ReadTopic(s.Context(), s.kafkaConfig(prometheus.NewRegistry()), name, nil, nil, func(m eventlog.Message) error {
 		mu.Lock()
 		defer mu.Unlock()
-		if voiders[m.Partition] == nil {
-			voiders[m.Partition] = &eventlog.Voider{}
-		}
-		if !voiders[m.Partition].Void(m) {
-			all = append(all, m)
-		}
+		all = append(all, m)
 		return nil
 	})
 	if err != nil {
 		s.Fatal(err)
 	}
 	return all
+}
+
+// topic reads all of a topic that counts, in order per key.
+func (s *stage) topic(name string) []eventlog.Message {
+	s.Helper()
+	voiders := map[int32]*eventlog.Voider{}
+	return slices.DeleteFunc(s.raw(name), func(m eventlog.Message) bool {
+		if voiders[m.Partition] == nil {
+			voiders[m.Partition] = &eventlog.Voider{}
+		}
+		return voiders[m.Partition].Void(m)
+	})
 }
 
 // events are the contacts' events that count, first appearances only.

@@ -8,11 +8,14 @@ import (
 	"github.com/busyhour/busyhour/pkg/embedded"
 )
 
+// kafka is this test's, for nobody else hangs on it.
+var kafka *embedded.Kafka
+
 // connect starts servers in this process.
 func (s *stage) connect() {
 	s.Helper()
-	kafka, err := embedded.StartKafka("", nil)
-	if err != nil {
+	var err error
+	if kafka, err = embedded.StartKafka(s.TempDir(), nil); err != nil {
 		s.Fatal(err)
 	}
 	s.Cleanup(kafka.Close)

@@ -7,7 +7,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -213,15 +212,9 @@ func grow(t *testing.T, ctx context.Context) {
 	t.Helper()
 	last, err := eventlog.LastOffsets(ctx, eventlog.Config{Brokers: w.servers.Kafka}, topics.ContactEvents)
 	must(t, err)
-	to := strconv.Itoa(len(last) + 4)
-	python := exec.CommandContext(ctx, languages(t)["python"][0], "-c", `
-import sys
-from confluent_kafka.admin import AdminClient, NewPartitions
-admin = AdminClient({"bootstrap.servers": sys.argv[1]})
-for done in admin.create_partitions([NewPartitions(sys.argv[2], int(sys.argv[3]))]).values():
-    done.result()`, strings.Join(w.servers.Kafka, ","), topics.ContactEvents, to)
-	if out, err := python.CombinedOutput(); err != nil {
-		t.Errorf("grow %s to %s: %v\n%s", topics.ContactEvents, to, err, out)
+	out, err := w.busyhour(ctx, "topics", "grow", topics.ContactEvents, "--to", strconv.Itoa(len(last)+4), "--kafka.brokers", strings.Join(w.servers.Kafka, ","))
+	if err != nil {
+		t.Errorf("busyhour topics grow: %v\n%s", err, out)
 	}
 }
 

@@ -48,7 +48,7 @@ func (p pod) get() (operate.Pod, error) {
 		return operate.Pod{}, fmt.Errorf("service %q: there are %s", p.service, strings.Join(services, ", "))
 	}
 	if p.ops != "" {
-		return operate.Pod{URL: p.ops, TLS: *p.tls}, nil
+		return operate.Pod{URL: p.ops, TLS: *p.tls, Token: tokenFor(p.tokenFile, []string{p.ops})}, nil
 	}
 	return operate.Pod{URL: strings.TrimRight(p.url, "/") + "/ops/" + p.service, TLS: *p.tls, Token: tokenFor(p.tokenFile, []string{p.url})}, nil
 }

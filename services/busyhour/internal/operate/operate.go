@@ -22,7 +22,7 @@ type Pod struct {
 	URL string
 	// TLS knows it at an https address, and shows it who we are.
 	TLS tlsfiles.Files
-	// Token says who asks; nil: nobody, for an operations port asks nobody.
+	// Token says who asks; nil, or an empty one: nobody, for an operations port of a service asks nobody.
 	Token edge.TokenSource
 }
 
@@ -55,7 +55,9 @@ func (p Pod) do(ctx context.Context, method, path string, into any) error {
 		if err != nil {
 			return err
 		}
-		req.Header.Set("Authorization", "Bearer "+token)
+		if token != "" {
+			req.Header.Set("Authorization", "Bearer "+token)
+		}
 	}
 	secure, err := tlsfiles.NewClient(p.TLS, "")
 	if err != nil {
