@@ -16,7 +16,6 @@ import (
 	"github.com/busyhour/busyhour/api/golden/goldentest"
 	"github.com/busyhour/busyhour/api/topics"
 	"github.com/busyhour/busyhour/pkg/eventlog"
-	"github.com/busyhour/busyhour/pkg/eventlog/eventlogtest"
 	"github.com/busyhour/busyhour/services/agent-presence/internal/state"
 )
 
@@ -39,7 +38,7 @@ func TestGoldenEventsOfAgents(t *testing.T) {
 	s.awaitPresence("ann", func(p *presencev1.Presence) bool { return p.Reason == "lost" })
 	p.stop()
 
-	records := eventlogtest.Golden(append(s.read(topics.AgentEvents), s.read(topics.PresenceCommands)...)...)
+	records := goldenRecords(append(s.read(topics.AgentEvents), s.read(topics.PresenceCommands)...)...)
 	goldentest.Compare(t, records, renamed(records), events.AgentStatusChanged, events.AgentScreenJoined,
 		events.AgentScreenLeft, events.AgentGraceBegan, events.AgentLost, events.AgentNoted, events.PresenceCommand)
 }
@@ -85,7 +84,7 @@ func TestGoldenEventsOfMending(t *testing.T) {
 	}
 	s.await("the log says what it lacks", func() bool { return s.wrote(events.PresenceGap) })
 	p.stop()
-	records := eventlogtest.Golden(s.read(topics.AgentEvents)...)
+	records := goldenRecords(s.read(topics.AgentEvents)...)
 	fixed := renamed(records, fmt.Sprintf("Redis at %s, log at %[1]s", revision), fmt.Sprintf("Redis at 7.%d, log at 7.%[1]d", revision.N))
 	goldentest.Compare(t, records, fixed, events.AgentHealed, events.PresenceGap)
 }
@@ -105,4 +104,15 @@ func renamed(records []golden.Record, also ...string) *strings.Replacer {
 func (s *stage) wrote(typ string) bool {
 	s.Helper()
 	return slices.ContainsFunc(s.read(topics.AgentEvents), func(m eventlog.Message) bool { return m.Header(eventlog.HeaderType) == typ })
+}
+
+func goldenRecords(messages ...eventlog.Message) (records []golden.Record) {
+	for _, m := range messages {
+		r := golden.Record{Topic: m.Topic, Key: string(m.Key), Value: m.Value, Headers: map[string]string{}}
+		for _, h := range m.Headers {
+			r.Headers[h.Key] = h.Value
+		}
+		records = append(records, r)
+	}
+	return records
 }
