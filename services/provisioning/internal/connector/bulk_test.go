@@ -143,7 +143,7 @@ func TestWhatIsNotUrgentTravelsTogether(t *testing.T) {
 		s := &crowded{offers: offersAll, users: map[string]user{}, calls: map[string]int{}}
 		c := to(s.RoundTrip, inBulk)
 		all := send(t, c, 100, func(*Change) {})
-		time.Sleep(50 * time.Millisecond)
+		<-time.After(50 * time.Millisecond)
 		began := time.Now()
 		one := ann()
 		one.Urgent = true

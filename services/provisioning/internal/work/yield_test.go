@@ -31,7 +31,7 @@ func (r *redis) work(t *testing.T, y *yield, during time.Duration) float64 {
 		for range n {
 			y.read(took)
 		}
-		time.Sleep(time.Millisecond)
+		<-time.After(time.Millisecond)
 	}
 	return float64(begun) / during.Seconds()
 }
@@ -95,7 +95,7 @@ func TestARateThatIsNotUsedDoesNotRise(t *testing.T) {
 		for range 1000 {
 			y.took(1)
 			y.read(time.Millisecond)
-			time.Sleep(20 * time.Millisecond) // 50 a second
+			<-time.After(20 * time.Millisecond) // 50 a second
 		}
 		if y.now() != firstRate {
 			t.Errorf("%.0f items a second, want %d", y.now(), firstRate)
