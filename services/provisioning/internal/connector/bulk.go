@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"path"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -91,13 +92,7 @@ func (a ability) fitting(all []operation) int {
 }
 
 func (s *scim) bulk(ctx context.Context, tenant string, all []operation) []shared {
-	answers := make([]shared, len(all))
-	each := func(a shared) []shared {
-		for i := range answers {
-			answers[i] = a
-		}
-		return answers
-	}
+	each := func(a shared) []shared { return slices.Repeat([]shared{a}, len(all)) }
 	if len(all) == 1 {
 		return each(shared{reply: s.alone(ctx, tenant, all[0])})
 	}
@@ -109,8 +104,8 @@ func (s *scim) bulk(ctx context.Context, tenant string, all []operation) []share
 		return each(shared{alone: true}) // each will say what is wrong with it
 	}
 	a := s.wire.send(ctx, request{method: http.MethodPost, address: s.base(tenant) + "/Bulk", contentType: scimJSON, header: accept(), body: body})
-	var answer struct {
-		Operations []told `json:"Operations"`
+	var told struct {
+		Operations []outcome `json:"Operations"`
 	}
 	switch {
 	case a.kind == refused: // that it takes bulk requests was not so, and none of it is done
@@ -118,11 +113,11 @@ func (s *scim) bulk(ctx context.Context, tenant string, all []operation) []share
 		return each(shared{alone: true})
 	case a.kind != taken:
 		return each(shared{reply: reply{said: a.said}})
-	case decode(a.body, &answer) != nil:
+	case decode(a.body, &told) != nil:
 		return each(shared{reply: reply{said: said{kind: wentWrong, words: a.words + ", which is no answer to a bulk request"}}})
 	}
-	each(shared{reply: reply{said: said{kind: wentWrong, words: a.words + ", which does not say what became of this one"}}})
-	for _, t := range answer.Operations {
+	answers := each(shared{reply: reply{said: said{kind: wentWrong, words: a.words + ", which does not say what became of this one"}}})
+	for _, t := range told.Operations {
 		if i, err := strconv.Atoi(t.BulkID); err == nil && 0 <= i && i < len(answers) && t.Status >= http.StatusOK {
 			answers[i] = shared{reply: t.reply(a.secrets)}
 		}
@@ -130,8 +125,8 @@ func (s *scim) bulk(ctx context.Context, tenant string, all []operation) []share
 	return answers
 }
 
-// told is what became of an operation.
-type told struct {
+// outcome is what became of an operation.
+type outcome struct {
 	BulkID   string          `json:"bulkId"`
 	Location string          `json:"location"`
 	Status   status          `json:"status"`
@@ -148,7 +143,7 @@ func (s *status) UnmarshalJSON(text []byte) error {
 }
 
 // reply is what the operation would have been answered by itself. A resource need not come with it, but its location does.
-func (t told) reply(secrets []string) reply {
+func (t outcome) reply(secrets []string) reply {
 	body := []byte(t.Response)
 	if len(body) == 0 || string(body) == "null" {
 		body = nil

@@ -3,6 +3,7 @@ package connector
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -38,22 +39,16 @@ func (s *scim) agent(ctx context.Context, tenant, externalID string) (user, said
 
 // agents looks for many at once. Whenever the answer is not quite what was asked for, each is looked for by itself.
 func (s *scim) agents(ctx context.Context, tenant string, externalIDs []string) []finding {
-	all := make([]finding, len(externalIDs))
-	each := func(f finding) []finding {
-		for i := range all {
-			all[i] = f
-		}
-		return all
-	}
-	if len(all) == 1 {
+	each := func(f finding) []finding { return slices.Repeat([]finding{f}, len(externalIDs)) }
+	if len(externalIDs) == 1 {
 		u, no := s.find(ctx, tenant, users, "externalId", externalIDs[0])
 		return each(finding{user: u, said: no})
 	}
-	terms := make([]string, len(all))
+	terms := make([]string, len(externalIDs))
 	for i, id := range externalIDs {
 		terms[i] = "externalId eq " + quoted(id)
 	}
-	a, l := s.search(ctx, tenant, users, fmt.Sprintf("?count=%d&filter=%s", 2*len(all), escaped(strings.Join(terms, " or "))))
+	a, l := s.search(ctx, tenant, users, fmt.Sprintf("?count=%d&filter=%s", 2*len(externalIDs), escaped(strings.Join(terms, " or "))))
 	switch {
 	case a.kind == refused: // it knows no "or"
 		s.abilities.change(s.base(tenant), func(can *ability) { can.search = false })
@@ -63,7 +58,7 @@ func (s *scim) agents(ctx context.Context, tenant string, externalIDs []string) 
 	case *l.Total != len(l.Resources):
 		return each(finding{alone: true})
 	}
-	asked := 0
+	all, asked := make([]finding, len(externalIDs)), 0
 	for i, id := range externalIDs {
 		var same []user
 		for _, u := range l.Resources {
